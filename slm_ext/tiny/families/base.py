@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -70,3 +71,25 @@ def fill(template: str, **values: object) -> str:
 def calls(name: str, arguments: Sequence[str]) -> tuple[str, ...]:
     """A call of `name` for each argument list: `calls("f", ["1, 2"])` gives `("f(1, 2)",)`."""
     return tuple(f"{name}({args})" for args in arguments)
+
+
+def docstring(r: random.Random, what: str) -> str:
+    """`what` as a docstring in one of a few wordings, indented by 4, lines within 88 columns."""
+    verbs = ("Return", "Tell", "Check") if what.startswith("whether") else ("Return", "Return", "Give", "Compute", "")
+    verb = r.choice(verbs)
+    text = f"{verb} {what}." if verb else f"{what[0].upper()}{what[1:]}."
+    if len(text) <= 76:
+        return f'    """{text}"""\n'
+    lines = textwrap.wrap(text, 76)
+    return '    """' + "\n    ".join(lines) + '\n    """\n'
+
+
+def sketch(
+    r: random.Random, name: str, what: str, noun: str, params: str, body: str, args: Sequence[str], **names: object
+) -> Sketch:
+    """A function sketch: `<key>` in what, params and body is replaced by names[key], `<fn>` by the name."""
+    names["fn"] = name
+    what = fill(what, **names)
+    code = textwrap.indent(textwrap.dedent(body).strip("\n"), "    ")
+    head = f"def {name}({fill(params, **names)}):\n"
+    return Sketch(name, head + docstring(r, what) + fill(code, **names) + "\n", what, calls(name, args), noun)
