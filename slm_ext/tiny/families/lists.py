@@ -108,7 +108,8 @@ def chunked(r: random.Random) -> Sketch:
                 $out.append($xs[start : start + {size}])
             return $out
             ---
-            return [$xs[$i : $i + {size}] for $i in range(0, {stop}, {size})]
+            end = {stop}
+            return [$xs[$i : $i + {size}] for $i in range(0, end, {size})]
             ---
             $out = []
             group = []
@@ -183,7 +184,7 @@ def deduped(r: random.Random) -> Sketch:
                 $out.append($x)
             return $out{end}
             ---
-            return [$x for $i, $x in enumerate($xs) if $x not in $xs[{"$i + 1:" if last else ":$i"}]]
+            return [$x for i, $x in enumerate($xs) if $x not in $xs[{"i + 1 :" if last else ":i"}]]
         """,
         checks="$f([1, 2, 1, 3, 2]); $f([]); $f([4]); $f([5, 5, 5]); $f(['b', 'a', 'b']); $f([1, 2, 3]);"
         "$f([0, -1, 0])",
