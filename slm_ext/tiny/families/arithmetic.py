@@ -33,10 +33,10 @@ def safe_division(r: random.Random) -> Sketch:
 def percent_math(r: random.Random) -> Sketch:
     name, a, b, what, expr, expr2 = pick(
         r,
-        ("percent_change", "old", "new", "the change from old to new in percent of old", "<b> - <a>", "<a>"),
-        ("percent_saved", "full", "paid", "how many percent of full were saved by paying paid", "<a> - <b>", "<a>"),
-        ("percent_of", "whole", "part", "how many percent of whole part is", "<b>", "<a>"),
-        ("percent_missing", "target", "reached", "how many percent of target are not reached", "<a> - <b>", "<a>"),
+        ("percent_change", "old", "new", "the change from <a> to <b> in percent of <a>", "<b> - <a>", "<a>"),
+        ("percent_saved", "full", "paid", "how many percent of <a> were saved by paying <b>", "<a> - <b>", "<a>"),
+        ("percent_of", "whole", "part", "how many percent of <a> is <b>", "<b>", "<a>"),
+        ("percent_missing", "target", "reached", "how many percent of <a> are not reached", "<a> - <b>", "<a>"),
     )
     zero = pick(r, "0", "None")
     ratio = f"100 * ({expr}) / {expr2}" if " " in expr else f"100 * {expr} / {expr2}"
@@ -148,15 +148,15 @@ def range_total(r: random.Random) -> Sketch:
 @family("arithmetic")
 def temperature(r: random.Random) -> Sketch:
     if pick(r, True, False):
-        name, p, q = pick(r, "celsius_to_fahrenheit", "to_fahrenheit"), pick(r, "celsius", "degrees"), "fahrenheit"
-        what = "degrees Fahrenheit for <p> degrees Celsius (times 9/5, plus 32)"
+        name, p, q = pick(r, "celsius_to_fahrenheit", "to_fahrenheit"), pick(r, "celsius", "temperature"), "fahrenheit"
+        what = "the degrees Fahrenheit for <p> in Celsius (times 9/5, plus 32)"
         body = pick(
             r, "return <p> * 9 / 5 + 32", "<q> = <p> * 9 / 5\nreturn <q> + 32", "<q> = 32 + <p> * 9 / 5\nreturn <q>"
         )
         args = ("0", "100", "-40", "10", "35", "-5", "20")
     else:
-        name, p, q = pick(r, "fahrenheit_to_celsius", "to_celsius"), pick(r, "fahrenheit", "degrees"), "celsius"
-        what = "degrees Celsius for <p> degrees Fahrenheit (minus 32, times 5/9)"
+        name, p, q = pick(r, "fahrenheit_to_celsius", "to_celsius"), pick(r, "fahrenheit", "temperature"), "celsius"
+        what = "the degrees Celsius for <p> in Fahrenheit (minus 32, times 5/9)"
         body = pick(
             r,
             "return (<p> - 32) * 5 / 9",
