@@ -26,14 +26,17 @@ _SHAPES = [
         r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
     )
 ]
-_SHORTEST = 8
+_SHORTEST, _SHORTEST_GIVEN = 8, 4
+_PLACEHOLDERS = {"dummy", "empty", "none", "ollama", "lm-studio", "lmstudio", "not-needed", "local"}
+"""Keys people write for servers that want none; hiding them would hide ordinary words."""
 
 
 class Scrubber:
     """Replaces secrets by `[secret]` in any JSON-like value.
 
     Args:
-        secrets: values to hide wherever they occur (the provider's key, the server's token).
+        secrets: values to hide wherever they occur (the provider's key, the server's token). Placeholders such as
+            `dummy` or `ollama` and values under 4 characters are no secrets.
         environ: variables whose name says secret (`*_API_KEY`, `*_TOKEN`…) have their values hidden as well; values
             shorter than 8 characters or of letters only are left alone, since they would hit ordinary words. A key
             read from the environment later on must be given in `secrets`.
@@ -43,7 +46,7 @@ class Scrubber:
 
     def __init__(self, secrets: Iterable[str | None] = (), *, environ: Mapping[str, str] | None = None):
         environ = os.environ if environ is None else environ
-        known = {s for s in secrets if s and s != "dummy"}
+        known = {s for s in secrets if s and len(s) >= _SHORTEST_GIVEN and s.lower() not in _PLACEHOLDERS}
         known |= {v for k, v in environ.items() if _NAMES.search(k) and len(v) >= _SHORTEST and not v.isalpha()}
         self._known = sorted(known, key=len, reverse=True)
 

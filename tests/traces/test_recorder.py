@@ -110,9 +110,9 @@ def test_a_missing_newline_alone_loses_nothing(recorder):
     assert [r["kind"] for r in read_calls(recorder.path)] == ["call", "outcome"]
 
 
-@given(st.lists(st.binary(max_size=30), max_size=3), st.integers(min_value=0, max_value=10_000))
+@given(st.integers(min_value=0, max_value=4_000))
 @settings(max_examples=60, deadline=None)
-def test_any_cut_keeps_a_prefix_of_the_records(tmp_path_factory, junk, cut):
+def test_any_cut_keeps_a_prefix_of_the_records(tmp_path_factory, cut):
     path = tmp_path_factory.mktemp("cut") / "calls.jsonl"
     recorder = Recorder(path, "r", "i")
     for i in range(3):

@@ -64,10 +64,12 @@ def test_the_environment_gives_values_but_not_ordinary_words():
 
 
 def test_secret_fields_are_hidden_whatever_they_hold():
-    value = {"extra_headers": {"Authorization": "abc", "X-API-Key": "d"}, "api_key": None, "max_tokens": 5}
-    cleaned = Scrubber(environ={}).value(value)
-    assert cleaned == {
-        "extra_headers": {"Authorization": "[secret]", "X-API-Key": "[secret]"},
-        "api_key": None,
-        "max_tokens": 5,
-    }
+    value = {"headers": {"Authorization": "abc", "X-API-Key": "d"}, "api_key": None, "max_tokens": 5}
+    hidden = {"headers": {"Authorization": "[secret]", "X-API-Key": "[secret]"}, "api_key": None, "max_tokens": 5}
+    assert Scrubber(environ={}).value(value) == hidden
+
+
+@pytest.mark.parametrize("key", ["dummy", "ollama", "LM-Studio", "x", "", None])
+def test_placeholder_keys_hide_nothing(key):
+    text = "a dummy for ollama, x of LM-Studio"
+    assert Scrubber([key], environ={}).text(text) == text
