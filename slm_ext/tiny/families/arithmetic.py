@@ -404,24 +404,21 @@ def reversed_digits(r: random.Random) -> Sketch:
 
 
 @family("arithmetic", held_out=True)
-def halving_steps(r: random.Random) -> Sketch:
-    n, c = pick(r, ("n", "steps"), ("number", "count"), ("value", "moves"))
+def repeated_digit_sum(r: random.Random) -> Sketch:
+    n, c = pick(r, ("n", "steps"), ("number", "rounds"), ("value", "times"))
+    t, d = pick(r, ("total", "digit"), ("acc", "d"))
     if pick(r, True, False):
-        name = pick(r, "collatz_steps", "steps_to_one")
-        what = "how many steps lead from <n> to 1 when even numbers are halved and odd ones become 3 * <n> + 1"
-        body = pick(
-            r,
-            "<c> = 0\nwhile <n> != 1:\n    if <n> % 2 == 0:\n        <n> //= 2\n    else:\n        <n> = 3 * <n> + 1\n"
-            "    <c> += 1\nreturn <c>",
-            "<c> = 0\nwhile <n> > 1:\n    <n> = <n> // 2 if <n> % 2 == 0 else 3 * <n> + 1\n    <c> += 1\nreturn <c>",
-        )
+        name, start, count, give = pick(r, "digital_root", "final_digit_sum"), "", "", "<n>"
+        what = "the digit that is left after the digits of <n> are added up again and again"
     else:
-        name = pick(r, "times_divisible_by_two", "halvings_while_even")
-        what = "how often <n>, a positive number, can be halved before it is odd"
-        body = pick(
-            r,
-            "<c> = 0\nwhile <n> % 2 == 0:\n    <n> //= 2\n    <c> += 1\nreturn <c>",
-            "<c> = 0\nwhile True:\n    if <n> % 2 != 0:\n        return <c>\n    <n> //= 2\n    <c> += 1",
-        )
-    args = ("1", "2", "3", "4", "6", "7", "8", "12")
-    return sketch(r, name, what, "numbers", "<n>", body, args, n=n, c=c)
+        name = pick(r, "digit_sum_rounds", "rounds_to_one_digit")
+        start, count, give = "<c> = 0\n", "    <c> += 1\n", "<c>"
+        what = "how often the digits of <n> must be added up until one digit is left"
+    body = pick(
+        r,
+        f"{start}while <n> > 9:\n    <n> = sum(int(<d>) for <d> in str(<n>))\n{count}return {give}",
+        f"{start}while <n> >= 10:\n    <t> = 0\n    for <d> in str(<n>):\n        <t> += int(<d>)\n    <n> = <t>\n"
+        f"{count}return {give}",
+    )
+    args = ("0", "7", "9", "10", "19", "38", "99", "199", "12345")
+    return sketch(r, name, what, "digits", "<n>", body, args, n=n, c=c, t=t, d=d)

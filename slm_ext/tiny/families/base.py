@@ -75,9 +75,9 @@ def calls(name: str, arguments: Sequence[str]) -> tuple[str, ...]:
 
 def docstring(r: random.Random, what: str) -> str:
     """`what` as a docstring in one of a few wordings, indented by 4, lines within 88 columns."""
-    verbs = ("Return", "Tell", "Check") if what.startswith("whether") else ("Return", "Return", "Give", "Compute")
+    verbs = ("Return", "Tell", "Check") if what.startswith("whether") else ("Return", "Return", "Give")
     if what.startswith(("the ", "how ")):
-        verbs = (*verbs, "")
+        verbs = (*verbs, "Compute", "")
     verb = r.choice(verbs)
     text = f"{verb} {what}." if verb else f"{what[0].upper()}{what[1:]}."
     if len(text) <= 76:

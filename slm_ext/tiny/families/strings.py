@@ -414,30 +414,34 @@ def first_position(r: random.Random) -> Sketch:
 
 
 @family("strings", held_out=True)
-def run_lengths(r: random.Random) -> Sketch:
-    s, c = pick(r, ("text", "char"), ("letters", "letter"), ("data", "symbol"))
-    n = pick(r, "count", "length", "size")
+def bracket_balance(r: random.Random) -> Sketch:
+    s, c = pick(r, ("text", "char"), ("code", "symbol"), ("line", "c"))
+    n = pick(r, "depth", "level", "opened")
+    left, right = pick(r, ("(", ")"), ("[", "]"), ("<", ">"))
     if pick(r, True, False):
-        name = pick(r, "longest_run", "longest_streak")
-        body = (
-            '<n> = 0\nlongest = 0\nprevious = ""\nfor <c> in <s>:\n    <n> = <n> + 1 if <c> == previous else 1\n'
-            "    longest = max(longest, <n>)\n    previous = <c>\nreturn longest"
-        )
-        what = "the length of the longest run of one and the same character in <s>"
-    else:
-        name = pick(r, "run_lengths", "encode_runs")
+        name = pick(r, "is_balanced", "brackets_match")
+        what = f"whether every '{left}' of <s> is closed by a later '{right}' and no '{right}' is too many"
         body = pick(
             r,
-            "runs = []\nfor <c> in <s>:\n    if runs and runs[-1][0] == <c>:\n"
-            "        runs[-1] = (<c>, runs[-1][1] + 1)\n"
-            "    else:\n        runs.append((<c>, 1))\nreturn runs",
-            "runs = []\n<n> = 0\nfor i, <c> in enumerate(<s>):\n    <n> += 1\n"
-            "    if i == len(<s>) - 1 or <s>[i + 1] != <c>:\n        runs.append((<c>, <n>))\n"
-            "        <n> = 0\nreturn runs",
+            f'<n> = 0\nfor <c> in <s>:\n    if <c> == "{left}":\n        <n> += 1\n    elif <c> == "{right}":\n'
+            "        <n> -= 1\n    if <n> < 0:\n        return False\nreturn <n> == 0",
+            f'<n> = 0\nfor <c> in <s>:\n    if <c> == "{right}":\n        if <n> == 0:\n            return False\n'
+            f'        <n> -= 1\n    if <c> == "{left}":\n        <n> += 1\nreturn <n> == 0',
         )
-        what = "the list of pairs (character, length) for the runs of equal characters of <s>"
-    args = ('""', '"a"', '"aa"', '"ab"', '"aabbb"', '"abba"', '"xxxyx"', '"1122"')
-    return sketch(r, name, what, "runs", "<s>", body, args, s=s, c=c, n=n)
+    else:
+        name = pick(r, "deepest_bracket", "max_bracket_depth")
+        what = f"the greatest number of '{left}' in <s> that are open at the same time, each closed by '{right}'"
+        body = pick(
+            r,
+            f'<n> = 0\nbest = 0\nfor <c> in <s>:\n    if <c> == "{left}":\n        <n> += 1\n'
+            f"        best = max(best, <n>)\n"
+            f'    elif <c> == "{right}":\n        <n> -= 1\nreturn best',
+            f'<n> = 0\nbest = 0\nfor <c> in <s>:\n    if <c> == "{left}":\n        <n> += 1\n'
+            f'    if <c> == "{right}":\n        <n> -= 1\n    if <n> > best:\n        best = <n>\nreturn best',
+        )
+    texts = ("", "x", "()", "(", ")(", "(a)(b)", "((a)((b)))", "(()", "())", "(((x)))")
+    args = [f'"{text.replace("(", left).replace(")", right)}"' for text in texts]
+    return sketch(r, name, what, "brackets", "<s>", body, args, s=s, c=c, n=n)
 
 
 @family("strings", held_out=True)
