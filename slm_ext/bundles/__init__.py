@@ -1,5 +1,23 @@
-"""Tool bundles: one folder per bundle in `tool_bundles/`, one format for both hosts, one source for every schema."""
+"""Tool bundles: one folder per bundle in `tool_bundles/`, one format for both hosts, one source for every schema.
 
+`bundle` reads and checks the folders, `schema` is what a model is shown, `commands` turns its calls into shell lines,
+`library` gives the tools' own code to whoever needs their exact output in this process.
+"""
+
+from slm_ext.bundles.bundle import Argument, Bundle, Tool, load_bundles
+from slm_ext.bundles.commands import command_line, environment
 from slm_ext.bundles.library import tool_library
+from slm_ext.bundles.schema import bundles_hash, require_hash, tool_schemas
 
-__all__ = ["tool_library"]
+__all__ = [
+    "Argument",
+    "Bundle",
+    "Tool",
+    "bundles_hash",
+    "command_line",
+    "environment",
+    "load_bundles",
+    "require_hash",
+    "tool_library",
+    "tool_schemas",
+]

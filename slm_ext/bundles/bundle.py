@@ -1,0 +1,159 @@
+"""A tool bundle as a folder: `config.yaml` in SWE-agent's format, `bin/` with one executable per tool.
+
+Our bundles use a part of that format, checked here, so that one file serves both hosts: a signature always, required
+arguments first, no braces in docstrings, and `argument_format` in the one form that carries every value unchanged.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from slm_ext.errors import BundleError
+from slm_ext.paths import bundles_dir
+
+__all__ = ["BASE", "Argument", "Bundle", "Tool", "load_bundles"]
+
+BASE = "slm_base"
+
+
+class Argument(BaseModel):
+    """One argument of a tool; the fields are SWE-agent's."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    type: Literal["string", "integer", "boolean", "array"]
+    description: str
+    required: bool
+    items: dict[str, str] | None = None
+    enum: list[str] | None = None
+    argument_format: str
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Argument:
+        form = f"--{self.name}:='{{{{value|tojson}}}}'"
+        if self.argument_format != form:
+            raise ValueError(f"argument_format of {self.name} must be {form}")
+        if (self.items is not None) != (self.type == "array"):
+            raise ValueError(f"{self.name}: items belong to arrays, and an array has them")
+        return self
+
+
+class Tool(BaseModel):
+    """One tool of a bundle."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    signature: str
+    docstring: str = Field(pattern=r"^[^{}]+$")
+    arguments: list[Argument] = []
+
+    @model_validator(mode="after")
+    def _signature_names_arguments(self) -> Tool:
+        shown = [f"<{a.name}>" if a.required else f"[<{a.name}>]" for a in self.arguments]
+        if self.signature.split()[1:] != shown:
+            raise ValueError(
+                f"the signature {self.signature!r} must be the name and then {' '.join(shown) or 'nothing'}"
+            )
+        if any(b.required and not a.required for a, b in zip(self.arguments, self.arguments[1:], strict=False)):
+            raise ValueError("required arguments come before optional ones")
+        return self
+
+
+class Bundle(BaseModel):
+    """A loaded bundle.
+
+    Attributes:
+        name: the folder's name, also its place under `/root/tools/` in SWE-agent.
+        path: the folder.
+        tools: by name, in the order of `config.yaml`.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    path: Path
+    tools: dict[str, Tool]
+
+    @property
+    def bin(self) -> Path:
+        """Folder of the executables."""
+        return self.path / "bin"
+
+
+def load_bundles(names: list[str | Path], directory: Path | None = None) -> list[Bundle]:
+    """Load bundles by name, from the shipped ones (or `directory`), or by the path of a folder.
+
+    `slm_base`, whose library the executables need, comes first whether it is named or not.
+
+    Raises:
+        BundleError: unknown name, unreadable or wrong config.yaml, missing executable, a tool defined twice.
+    """
+    directory = directory or bundles_dir()
+    wanted = list(dict.fromkeys([BASE, *map(str, names)]))
+    bundles = [_load(_folder(name, directory)) for name in wanted]
+    owner: dict[str, str] = {}
+    for bundle in bundles:
+        for tool in bundle.tools:
+            if tool in owner:
+                raise BundleError(
+                    f"load the tool bundles {', '.join(wanted)}",
+                    seen=f"the tool {tool} in both {owner[tool]} and {bundle.name}",
+                    allowed="every tool in one bundle",
+                )
+            owner[tool] = bundle.name
+    return bundles
+
+
+def _folder(name: str, directory: Path) -> Path:
+    if os.sep in name:
+        if Path(name).is_dir():
+            return Path(name).resolve()
+        raise BundleError(f"load the tool bundle {name}", seen="no such folder", allowed="a folder with config.yaml")
+    if name and (directory / name).is_dir():
+        return directory / name
+    known = sorted(path.parent.name for path in directory.glob("*/config.yaml"))
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    raise BundleError(
+        f"load the tool bundle {name!r}",
+        seen=f"no such folder in {directory}",
+        allowed=", ".join(known) or "nothing: there are no bundles there",
+        next_step=f"did you mean {near[0]}?" if near else "",
+    )
+
+
+def _load(folder: Path) -> Bundle:
+    config = folder / "config.yaml"
+    attempted = f"read the tool bundle {folder.name} ({config})"
+    try:
+        data: Any = yaml.safe_load(config.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise BundleError(attempted, seen=str(error), allowed="a readable config.yaml") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f"line {mark.line + 1}: " if mark else ""
+        raise BundleError(attempted, seen=f"{line}{getattr(error, 'problem', error)}", allowed="YAML") from None
+    if not isinstance(data, dict) or set(data) != {"tools"} or not isinstance(data["tools"], dict):
+        seen = ", ".join(map(str, data)) if isinstance(data, dict) else type(data).__name__
+        raise BundleError(attempted, seen=f"top level: {seen or 'nothing'}", allowed="the one key `tools`, a mapping")
+    try:
+        bundle = Bundle(name=folder.name, path=folder, tools=data["tools"])
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise BundleError(attempted, seen=f"{where}: {first['msg'].removeprefix('Value error, ')}") from None
+    for name, tool in bundle.tools.items():
+        if tool.signature.split()[0] != name:
+            raise BundleError(attempted, seen=f"{name}: its signature begins with {tool.signature.split()[0]}")
+        executable = bundle.bin / name
+        if not executable.is_file():
+            raise BundleError(attempted, seen=f"the tool {name} without bin/{name}", allowed="one executable per tool")
+        if not os.access(executable, os.X_OK):
+            raise BundleError(attempted, seen=f"bin/{name} is not executable", next_step=f"chmod +x {executable}")
+    return bundle
