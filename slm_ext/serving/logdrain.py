@@ -1,0 +1,50 @@
+"""The thread that empties a server's output pipe into its log, so that a talkative server never blocks.
+
+The log is bounded: past `LIMIT` bytes it moves to `<log>.1` and begins anew.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+__all__ = ["LogDrain"]
+
+LIMIT = 16 * 1024 * 1024
+
+
+class LogDrain(threading.Thread):
+    """Copies `stream` to `path` until its last writer is gone. Starting keeps the previous log as `<log>.1`."""
+
+    def __init__(self, stream, path: Path):
+        super().__init__(daemon=True)
+        self.stream, self.path = stream, path
+        self._rotate()
+
+    def run(self) -> None:
+        while chunk := os.read(self.stream.fileno(), 65536):
+            self._write(chunk)
+        self.stream.close()
+
+    def note(self, text: str) -> None:
+        """Add a line of our own."""
+        self._write(f"{text}\n".encode())
+
+    def _write(self, chunk: bytes) -> None:
+        try:
+            if self.path.stat().st_size + len(chunk) > LIMIT:
+                self._rotate()
+            with open(self.path, "ab") as log:
+                log.write(chunk)
+        except OSError:  # a full disk must not stop the server; its output is lost, the pipe stays empty
+            pass
+
+    def _rotate(self) -> None:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if self.path.exists():
+                os.replace(self.path, f"{self.path}.1")
+            self.path.touch(mode=0o600)
+        except OSError:
+            pass

@@ -1,0 +1,70 @@
+"""The state file of one managed server: written by its keeper alone, read by everybody.
+
+`servers_dir()/<fingerprint>/` holds `launch.json` (what to start, written by the client), `state.json`, `leases/`,
+`lock` and `server.log`. States: starting, ready, degraded, stopping, stopped, failed. Standard library only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from .processes import alive
+
+__all__ = ["SCHEMA_VERSION", "SETTLED", "keeper_alive", "log_tail", "read", "read_json", "write", "write_json"]
+
+SCHEMA_VERSION = 1
+SETTLED = ("ready", "stopped", "failed")
+
+
+def write_json(path: Path, data: dict[str, Any]) -> None:
+    """Replace `path` at once: a reader sees the old document or the new one. Only the owner may read it."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mkstemp gives mode 0600
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            json.dump(data, stream, indent=1)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The document, or None where there is none that can be read."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return data if isinstance(data, dict) else None
+
+
+def write(folder: Path, state: dict[str, Any]) -> None:
+    write_json(folder / "state.json", {"schema_version": SCHEMA_VERSION, **state})
+
+
+def read(folder: Path) -> dict[str, Any] | None:
+    """The last state written, whether its keeper lives or not; None where it is missing or of another schema."""
+    state = read_json(folder / "state.json")
+    return state if state and state.get("schema_version") == SCHEMA_VERSION else None
+
+
+def keeper_alive(state: dict[str, Any] | None) -> bool:
+    """Whether the keeper that wrote `state` still runs. False also for a later process with its pid."""
+    return bool(state) and alive(state.get("pid"), state.get("start_time"))
+
+
+def log_tail(path: str | Path | None, lines: int = 20) -> str:
+    """The last `lines` lines of a log, each cut to 400 characters; reads 64 kB at most."""
+    if not path:
+        return ""
+    try:
+        with open(path, "rb") as stream:
+            stream.seek(0, os.SEEK_END)
+            stream.seek(max(0, stream.tell() - 65536))
+            text = stream.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
+    return "\n".join(line[:400] for line in text.splitlines()[-lines:])
