@@ -1,4 +1,4 @@
-"""The tool schemas a model is shown, and their hash. `config.yaml` is the only source; both hosts show the same bytes."""
+"""The tool schemas a model is shown, and their hash. `config.yaml` is the only source; both hosts show the same."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def require_hash(bundles: Sequence[Bundle], expected: str, model: str) -> None:
             f"start {model} with the tools {', '.join(name for bundle in bundles for name in bundle.tools)}",
             seen=f"tool bundles {found}",
             allowed=f"tool bundles {expected}, with which {model} was trained",
-            next_step="use the bundles and the model of one release of slm-ext, or train the model anew: slm tiny train",
+            next_step="take bundles and model from one release of slm-ext, or train anew: slm tiny train",
         )
 
 

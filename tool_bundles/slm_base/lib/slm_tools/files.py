@@ -36,6 +36,10 @@ def locate(root, path):
     """
     if not isinstance(path, str) or not path or "\0" in path:
         raise ToolError("bad_argument", "path is a file name relative to the repository", "e.g. src/stats.py")
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        raise ToolError("bad_argument", "path holds a character that no file name has") from None
     root = os.path.realpath(root)
     joined = os.path.normpath(os.path.join(root, path))
     real = os.path.realpath(os.path.join(root, path))
@@ -181,8 +185,6 @@ def replace(file, raw):
         try:
             with os.fdopen(handle, "wb") as stream:
                 stream.write(raw)
-                stream.flush()
-                os.fsync(stream.fileno())
             os.chmod(temporary, stat.S_IMODE(status.st_mode))
             if hasattr(os, "getuid") and os.getuid() == 0:
                 os.chown(temporary, status.st_uid, status.st_gid)

@@ -1,6 +1,7 @@
 """The text an agent sees for a typed result. No durations, absolute paths, dates or versions in it."""
 
 import json
+import os
 
 from . import testing
 
@@ -74,7 +75,8 @@ def _pytest_run(result, max_chars):
     head, data = testing.summary(result), testing.compact(result)
     text = head + "\n" + _dump(data)
     tests = data.get("tests")
-    while len(text) > max_chars and tests:
+    shown = int(os.environ.get("SLM_TOOL_MAX_TESTS") or 20)  # a profile shows a small model fewer
+    while tests and (len(text) > max_chars or len(tests) > shown):
         tests.pop()
         data["omitted"] += 1
         text = head + "\n" + _dump(data)

@@ -180,7 +180,9 @@ def summary(result):
 
 def compact(result):
     """The second line an agent sees, as a dict: no zero counts, no tests when all passed."""
-    data = {"status": result["status"], "exit_code": result["exit_code"]}
+    data = {"status": result["status"]}
+    if result["exit_code"] is not None:
+        data["exit_code"] = result["exit_code"]
     data.update((name, result[name]) for name in _COUNTS if result[name])
     if result["tests"] or result["status"] == "fail":
         shown = [
