@@ -95,3 +95,8 @@ def sketch(
     code = textwrap.indent(textwrap.dedent(body).strip("\n"), "    ")
     head = f"def {name}({fill(params, **names)}):\n"
     return Sketch(name, head + docstring(r, what) + fill(code, **names) + "\n", what, calls(name, args), noun)
+
+
+def text_name(r: random.Random) -> str:
+    """A parameter name for some text."""
+    return pick(r, "text", "line", "phrase", "string", "note")
