@@ -1,0 +1,68 @@
+"""One task through mini's loop, for a caller that already has clone, server and recorder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from slm_ext.hosts.mini.config import compose
+
+__all__ = ["run_task_in_mini"]
+
+
+def run_task_in_mini(
+    *, provider, profile, bundles, handle, recorder, repo: Path, env: dict[str, str], task: str, trajectory: Path,
+    step_limit: int | None = None, overrides: dict[str, Any] | None = None, on_step=None, facts: dict | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Run the agent in `repo` until it submits or gives up.
+
+    Args:
+        env: the environment the tools' own variables are added to.
+        step_limit: model calls; None takes the profile's.
+        overrides: sections `agent` and `environment` that go over the profile's.
+        on_step: see `SlmAgent`.
+        facts: recorded in the trajectory under `info.slm`.
+
+    Returns:
+        `exit_status`, `submission`, `steps` and, where it failed, `exception_str`.
+    """
+    quiet()
+    from minisweagent.utils.serialize import recursive_merge
+
+    from slm_ext.hosts.mini.agent import SlmAgent
+    from slm_ext.hosts.mini.environment import SlmEnvironment
+    from slm_ext.hosts.mini.model import SlmModel
+
+    config = recursive_merge(compose(provider, profile), overrides or {})
+    agent_config, environment_config = config["agent"], config["environment"]
+    for section, key in ((agent_config, "agent_class"), (environment_config, "environment_class")):
+        section.pop(key, None)
+    if step_limit is not None:
+        agent_config["step_limit"] = step_limit
+    model = SlmModel(
+        model_name=config["model"]["model_name"], entry=provider, handle=handle, recorder=recorder, loaded=bundles
+    )
+    environment = SlmEnvironment(base=env, **(environment_config | {"cwd": str(repo)}))
+    agent = SlmAgent(model, environment, on_step=on_step, output_path=trajectory, **agent_config)
+    try:
+        outcome = agent.run(task)
+    finally:
+        environment.close()
+        agent.save(trajectory, {"info": {"slm": facts or {}}})
+    return {**outcome, "steps": agent.n_calls}
+
+
+def quiet() -> None:
+    """Before mini's first import: no banner, and no folder in a home that cannot be written."""
+    os.environ.setdefault("MSWEA_SILENT_STARTUP", "1")
+    if "MSWEA_GLOBAL_CONFIG_DIR" not in os.environ:
+        from platformdirs import user_config_dir
+
+        folder = Path(user_config_dir("mini-swe-agent"))
+        while not folder.exists():
+            folder = folder.parent
+        if not os.access(folder, os.W_OK):
+            from slm_ext import paths
+
+            os.environ["MSWEA_GLOBAL_CONFIG_DIR"] = str(paths.home() / "mini")

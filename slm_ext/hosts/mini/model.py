@@ -1,0 +1,246 @@
+"""`SlmModel`: mini's model protocol over our completion; tool calls become command lines of the tool bundles.
+
+Named in mini's YAML as `model_class: slm_ext.hosts.mini.model.SlmModel`. Without a server of its caller's it takes a
+lease on the provider's server at the first query and gives it back at exit.
+"""
+
+from __future__ import annotations
+
+import time
+import weakref
+from pathlib import Path
+from typing import Any
+
+from minisweagent.exceptions import FormatError, InterruptAgentFlow
+from minisweagent.models import GLOBAL_MODEL_STATS
+from pydantic import BaseModel, ConfigDict
+
+from slm_ext.bundles import command_line, load_bundles, tool_schemas
+from slm_ext.completion import Completion
+from slm_ext.errors import ContextOverflow, FormatRejected, ProviderDown
+
+__all__ = ["EndRun", "SlmModel", "SlmModelConfig", "alternating"]
+
+_PREFIX = "slm/"
+
+
+class EndRun(InterruptAgentFlow):
+    """The model cannot go on; ends the agent's loop with an exit status of its own."""
+
+    def __init__(self, status: str, reason: str):
+        extra = {"exit_status": status, "submission": "", "exception_str": reason}
+        super().__init__({"role": "exit", "content": reason, "extra": extra})
+
+
+class SlmModelConfig(BaseModel):
+    """The `model:` section of mini's YAML."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model_name: str
+    """`slm/NAME`, NAME being a provider of the registry."""
+    provider: dict[str, Any] | None = None
+    """A provider entry to use instead of the registry's."""
+    bundles: list[str] | None = None
+    """Tool bundles; None takes those of the provider's profile."""
+    calls_path: Path | None = None
+    """Where every model call is recorded as JSON lines; None records nothing."""
+    project_dir: Path | None = None
+    """Folder whose `slm_providers.yaml` counts; None is the current one."""
+    set_cache_control: str | None = None
+    """Injected by mini for some names; means nothing here."""
+
+
+class SlmModel:
+    """A small language model behind mini's `query`."""
+
+    def __init__(
+        self, *, config_class: type = SlmModelConfig, entry=None, handle=None, recorder=None, loaded=None, **kwargs
+    ):
+        """`kwargs` are the fields of `SlmModelConfig`; the others serve a caller that already holds the parts.
+
+        Args:
+            entry: the registry's `Provider` itself.
+            handle: a server handle; its owner releases it.
+            recorder: a `traces.Recorder`.
+            loaded: the bundles themselves.
+        """
+        self.config = config_class(**kwargs)
+        self.provider = entry or self._registry().provider(self._name)
+        self.bundles = loaded or load_bundles(self.config.bundles or self._profile_bundles())
+        self.tools = tool_schemas(self.bundles)
+        self.recorder = recorder or self._own_recorder()
+        self.handle = handle
+        self._completion: Completion | None = None
+
+    def query(self, messages: list[dict[str, Any]], **kwargs) -> dict[str, Any]:
+        """One assistant message; its `extra.actions` are command lines.
+
+        Raises:
+            FormatError: no usable call; carries the reply and what to say about it, so that roles alternate.
+            EndRun: the prompt does not fit, or the server is gone.
+        """
+        completion = self._ready()
+        try:
+            answer = completion.complete(alternating(messages))
+        except FormatRejected as rejected:
+            GLOBAL_MODEL_STATS.add(0.0)
+            raise self._format_error(rejected) from None
+        except ContextOverflow as error:
+            raise EndRun("ContextOverflow", str(error)) from None
+        except ProviderDown as error:
+            raise EndRun("ProviderDown", str(error)) from None
+        GLOBAL_MODEL_STATS.add(0.0)
+        return {
+            **answer.message,
+            "extra": {
+                "actions": [self._action(call, answer.call_id) for call in answer.calls],
+                "cost": 0.0,
+                "response": answer.raw,
+                "timestamp": time.time(),
+                "slm": {
+                    "call_id": answer.call_id,
+                    "thought": answer.thought,
+                    "finish_reason": answer.finish_reason,
+                    "usage": usage(answer.usage),
+                },
+            },
+        }
+
+    def format_message(self, **kwargs) -> dict[str, Any]:
+        return kwargs
+
+    def format_observation_messages(
+        self, message: dict, outputs: list[dict], template_vars: dict | None = None
+    ) -> list[dict]:
+        """One message of role `tool` per output: its content is what the tool printed, without the last line end."""
+        messages = []
+        for action, output in zip(message.get("extra", {}).get("actions", []), outputs, strict=False):
+            content = visible_output(output)
+            extra = {
+                "raw_output": output.get("output", ""),
+                "returncode": output.get("returncode"),
+                "timestamp": time.time(),
+                "exception_info": output.get("exception_info", ""),
+                **output.get("extra", {}),
+            }
+            if self.recorder is not None and action.get("call_id"):
+                self.recorder.observation(
+                    call_id=action["call_id"], content=content, tool_report=extra.get("tool_report")
+                )
+            observation = {"role": "user", "content": content, "extra": extra}
+            if action.get("tool_call_id"):
+                observation |= {"role": "tool", "tool_call_id": action["tool_call_id"]}
+            messages.append(observation)
+        return messages
+
+    def get_template_vars(self, **kwargs) -> dict[str, Any]:
+        return {"model_name": self.config.model_name}
+
+    def serialize(self) -> dict[str, Any]:
+        """For the trajectory: no key, whatever the provider holds."""
+        config = self.config.model_dump(mode="json", exclude={"provider"})
+        slm = {"provider": self.provider.public_dump(), "bundles": [b.name for b in self.bundles]}
+        if self.handle is not None:
+            slm["identity"] = self.handle.identity.model_dump(mode="json")
+        return {
+            "info": {
+                "config": {"model": config, "model_type": f"{type(self).__module__}.{type(self).__name__}"},
+                "slm": slm,
+            }
+        }
+
+    def _action(self, call, call_id: str) -> dict[str, Any]:
+        return {
+            "command": command_line(call, self.bundles),
+            "tool_call_id": call.id,
+            "tool": call.name,
+            "arguments": call.arguments,
+            "call_id": call_id,
+        }
+
+    def _format_error(self, rejected: FormatRejected) -> FormatError:
+        said = rejected.rejection.text() if rejected.rejection is not None else str(rejected)
+        extra = {"cost": 0.0, "response": _plain(rejected.reply), "timestamp": time.time()}
+        return FormatError(
+            {"role": "assistant", "content": reply_text(rejected.reply), "extra": extra},
+            {"role": "user", "content": said, "extra": {"interrupt_type": "FormatError"}},
+        )
+
+    def _ready(self) -> Completion:
+        if self._completion is None:
+            if self.handle is None:
+                from slm_ext.serving import acquire
+
+                self.handle = acquire(self.provider)
+                weakref.finalize(self, self.handle.release)  # at exit at the latest
+            self._completion = Completion(self.provider, self.handle, tools=self.tools, recorder=self.recorder)
+        return self._completion
+
+    def _registry(self):
+        from slm_ext.registry import load_registry
+
+        layers = []
+        if self.config.provider is not None:
+            layers.append(("model.provider", {"slm_providers": {self._name: self.config.provider}}))
+        return load_registry(project_dir=self.config.project_dir, extra_layers=layers)
+
+    def _profile_bundles(self) -> list[str]:
+        return self._registry().profile(self.provider.profile).bundles
+
+    def _own_recorder(self):
+        if self.config.calls_path is None:
+            return None
+        import uuid
+
+        from slm_ext.traces import Recorder
+
+        return Recorder(self.config.calls_path, uuid.uuid4().hex, self.config.calls_path.parent.name)
+
+    @property
+    def _name(self) -> str:
+        return self.config.model_name.removeprefix(_PREFIX)
+
+
+def alternating(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The view that is sent: without mini's `extra` and its exit message, neighbouring user messages joined.
+
+    Strict chat templates refuse two user messages in a row, which mini makes when a person interrupts it.
+    """
+    sent: list[dict[str, Any]] = []
+    for message in messages:
+        if message.get("role") == "exit":
+            continue
+        view = {key: value for key, value in message.items() if key != "extra"}
+        if sent and view["role"] == sent[-1]["role"] == "user":
+            sent[-1] = sent[-1] | {"content": f"{sent[-1]['content']}\n\n{view['content']}"}
+        else:
+            sent.append(view)
+    return sent
+
+
+def visible_output(output: dict[str, Any]) -> str:
+    """What the model sees of an execution's result."""
+    text = output.get("output", "").removesuffix("\n")
+    return "\n".join(part for part in (text, output.get("exception_info", "")) if part)
+
+
+def reply_text(reply: Any) -> str:
+    """The words of a rejected reply: a text, a chat message, or a whole completion response."""
+    reply = _plain(reply)
+    if isinstance(reply, dict):
+        choices = reply.get("choices")
+        message = choices[0].get("message", {}) if choices else reply.get("message", reply)
+        return (message.get("content") or "") if isinstance(message, dict) else str(message)
+    return reply if isinstance(reply, str) else ""
+
+
+def usage(given: Any) -> dict[str, float]:
+    """`{"in", "out", "cached", "latency_s"}` of a call."""
+    data = given if isinstance(given, dict) else given.model_dump(by_alias=True)
+    return {key: data.get(key) or 0 for key in ("in", "out", "cached", "latency_s")}
+
+
+def _plain(value: Any) -> Any:
+    return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+

@@ -1,0 +1,121 @@
+"""Which agent a run gets, and why; and its steps as events. The hosts themselves are in `slm_ext/hosts`."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import shutil
+import subprocess
+from dataclasses import dataclass
+from typing import Any
+
+from slm_ext.errors import UsageError
+from slm_ext.runs.events import Asked, Called, Listener, Observed, Rejected
+from slm_ext.runs.request import Tokens
+
+__all__ = ["HostChoice", "Steps", "choose_host"]
+
+_ANSWER_S = 5
+
+
+@dataclass(frozen=True)
+class HostChoice:
+    """`mini` or `sweagent`, with the reason in a few words."""
+
+    name: str
+    reason: str
+
+
+def choose_host(wanted: str) -> HostChoice:
+    """The host for `--host WANTED`; raises `UsageError` where it was named and cannot be used."""
+    if wanted == "mini":
+        return HostChoice("mini", "as asked")
+    problem = _why_not_sweagent()
+    if wanted == "sweagent":
+        if problem:
+            raise UsageError("use SWE-agent as the host", seen=problem, allowed="auto, mini", next_step="--host mini")
+        return HostChoice("sweagent", "as asked")
+    if problem:
+        return HostChoice("mini", problem)
+    return HostChoice("sweagent", "installed, and containers can be started")
+
+
+def _why_not_sweagent() -> str:
+    if importlib.util.find_spec("sweagent") is None:
+        return "SWE-agent is not installed"
+    try:
+        entry = importlib.import_module("slm_ext.hosts.sweagent.entry")
+    except ImportError:
+        entry = None
+    if not hasattr(entry, "run_task_in_sweagent"):
+        return "SWE-agent is entered through `sweagent run --slm NAME`"
+    if not any(_answers(program) for program in ("docker", "podman")):
+        return "neither Docker nor podman answers"
+    return ""
+
+
+def _answers(program: str) -> bool:
+    if not shutil.which(program):
+        return False
+    try:
+        return subprocess.run([program, "info"], capture_output=True, timeout=_ANSWER_S).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+class Steps:
+    """Turns what a host's agent tells into events, and counts steps and tokens."""
+
+    def __init__(self, listener: Listener):
+        self._listener = listener
+        self._reply: dict[str, Any] = {}
+        self.count = 0
+        self.tokens = Tokens()
+
+    def __call__(self, kind: str, data: dict[str, Any]) -> None:
+        getattr(self, f"_{kind}")(**data)
+
+    def _asked(self, step: int) -> None:
+        self.count = step
+        self._listener(Asked(step))
+
+    def _answered(self, step: int, usage: dict[str, float] | None = None, **_: Any) -> None:
+        self._reply = usage or {}
+        self._add(self._reply)
+
+    def _rejected(self, step: int, message: str, usage: dict[str, float] | None = None) -> None:
+        self._add(usage or {})
+        self._listener(Rejected(step, message.splitlines()[0] if message else "no reason given"))
+
+    def _called(self, step: int, action: dict[str, Any]) -> None:
+        reply, self._reply = self._reply, {}
+        self._listener(
+            Called(
+                step,
+                action.get("tool") or "bash",
+                action.get("arguments") or {"command": action.get("command", "")},
+                tokens_in=int(reply.get("in", 0)),
+                tokens_out=int(reply.get("out", 0)),
+                tokens_cached=int(reply.get("cached", 0)),
+                seconds=reply.get("latency_s", 0.0),
+            )
+        )
+
+    def _observed(self, step: int, action: dict[str, Any], output: dict[str, Any]) -> None:
+        text = (output.get("output") or "").strip() or output.get("exception_info") or "(no output)"
+        self._listener(
+            Observed(
+                step,
+                action.get("tool") or "bash",
+                text.splitlines()[0][:200],
+                output.get("returncode", 0),
+                (output.get("extra") or {}).get("seconds", 0.0),
+            )
+        )
+
+    def _add(self, usage: dict[str, float]) -> None:
+        self.tokens = Tokens(
+            input=self.tokens.input + int(usage.get("in", 0)),
+            output=self.tokens.output + int(usage.get("out", 0)),
+            cached=self.tokens.cached + int(usage.get("cached", 0)),
+        )

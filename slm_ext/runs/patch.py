@@ -1,0 +1,69 @@
+"""What a run changed, as one patch against the clone's baseline, and putting such a patch somewhere."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from slm_ext.runs.clone import Clone
+from slm_ext.runs.git import git, paths, try_git
+
+__all__ = ["apply_patch", "changed_paths", "ignored", "reset_to", "worktree_patch"]
+
+_DIFF = (
+    "diff", "--cached", "--binary", "--full-index", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames",
+    "--src-prefix=a/", "--dst-prefix=b/", "--unified=3", "--inter-hunk-context=0", "--diff-algorithm=myers",
+    "--submodule=short", "--ignore-submodules=none", "-O/dev/null",
+)  # fmt: skip
+
+
+def worktree_patch(clone: Clone, scratch: Path) -> bytes:
+    """The difference between the baseline and the clone's working tree: new, deleted, binary and mode changes included.
+
+    Args:
+        scratch: folder for a temporary index; the clone's own index is left alone.
+    """
+    index = scratch / "patch.index"
+    shutil.copyfile(clone.path / ".git" / "index", index)
+    env = {"GIT_INDEX_FILE": str(index)}
+    try:
+        git(clone.path, "add", "--all", env=env)
+        return git(clone.path, *_DIFF, clone.baseline, env=env)
+    finally:
+        index.unlink(missing_ok=True)
+
+
+def changed_paths(clone: Clone, patch: bytes) -> list[str]:
+    """Paths a patch touches."""
+    if not patch.strip():
+        return []
+    fields = paths(git(clone.path, "apply", "--numstat", "-z", stdin=patch))
+    return [f.split("\t", 2)[-1] for f in fields]
+
+
+def apply_patch(folder: Path, patch: bytes) -> str:
+    """Apply `patch` to the files in `folder`, wholly or not at all; the reason as text, empty when applied."""
+    for check in ("--check",), ():
+        code, _, errors = try_git(folder, "apply", *check, "--whitespace=nowarn", stdin=patch)
+        if code:
+            return errors.decode("utf-8", errors="replace").strip() or f"git apply ended with status {code}"
+    return ""
+
+
+def ignored(clone: Clone) -> set[str]:
+    """Ignored files and folders of the clone, whole folders as one entry."""
+    return set(paths(git(clone.path, "ls-files", "-o", "-i", "--exclude-standard", "--directory", "-z")))
+
+
+def reset_to(clone: Clone, patch: bytes, keep_ignored: set[str]) -> str:
+    """Bring the clone to its baseline plus `patch`; what `--setup` made (`keep_ignored`) stays.
+
+    Returns:
+        Why the patch does not apply, or an empty text.
+    """
+    git(clone.path, "reset", "-q", "--hard", clone.baseline)
+    git(clone.path, "clean", "-q", "-ffd")
+    for path in ignored(clone) - keep_ignored:
+        target = clone.path / path.rstrip("/")
+        shutil.rmtree(target) if target.is_dir() and not target.is_symlink() else target.unlink()
+    return apply_patch(clone.path, patch) if patch.strip() else ""

@@ -1,0 +1,154 @@
+"""Everything about a request that can be wrong, found before anything is started or written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from slm_ext.errors import BundleError, UsageError
+from slm_ext.runs.host import HostChoice, choose_host
+from slm_ext.runs.issue import problem_statement
+from slm_ext.runs.overrides import read_overrides
+from slm_ext.runs.python_env import find_python
+from slm_ext.runs.records import check_writable, default_folder, earlier_run
+from slm_ext.runs.request import RunRequest
+from slm_ext.runs.source import Source, find_source
+
+__all__ = ["Plan", "make_plan"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A request that can be carried out, with every name resolved."""
+
+    request: RunRequest
+    task: str
+    source: Source
+    provider: Any
+    profile: Any
+    bundles: list
+    host: HostChoice
+    python: Path
+    folder: Path
+    instance_id: str
+    overrides: dict[str, Any]
+    step_limit: int
+    secrets: list[str] = field(default_factory=list)
+    earlier: dict[str, Any] | None = None
+    notes: list[str] = field(default_factory=list)
+
+    def document(self) -> dict[str, Any]:
+        """What `--dry-run` prints."""
+        return {
+            "slm": self.provider.name,
+            "model": self.provider.model,
+            "provider": self.provider.public_dump(),
+            "profile": self.provider.profile,
+            "tools": [b.name for b in self.bundles],
+            "host": self.host.name,
+            "host_reason": self.host.reason,
+            "sandbox": "none",
+            "repository": self.source.shown,
+            "python": str(self.python),
+            "setup": self.request.setup,
+            "test": self.request.test,
+            "step_limit": self.step_limit,
+            "issue": self.task,
+            "run_dir": str(self.folder),
+            "instance_id": self.instance_id,
+            "apply": self.request.apply,
+            "notes": self.notes,
+        }
+
+
+def make_plan(request: RunRequest) -> Plan:
+    """Check a request. Starts and writes nothing.
+
+    Raises:
+        UsageError: or a child of it, saying which part of the request cannot be used.
+        ServingError: the server's model files or flags cannot be used.
+    """
+    task = problem_statement(request)
+    source = find_source(request.repo)
+    layers, overrides = read_overrides(request.config)
+    provider, profile = _provider(request, layers)
+    provider.resolve_api_key()
+    bundles = _bundles(provider, profile)
+    notes = _sandbox(request.sandbox)
+    host = choose_host(request.host)
+    if request.apply and source.checkout is None:
+        raise UsageError(
+            "apply the patch", seen=f"{source.shown} is not a checkout on this machine", allowed="a folder"
+        )
+    python = find_python(request.python, source.checkout)
+    instance_id = request.instance_id or f"{source.name}-{hashlib.sha256(task.encode()).hexdigest()[:8]}"
+    folder = (request.out or default_folder(instance_id)).expanduser().absolute()
+    check_writable(folder)
+    if source.checkout and folder.resolve() == source.checkout:
+        raise UsageError(f"write the records to {folder}", seen="the checkout itself", next_step="--out DIR")
+    earlier = earlier_run(folder, request)
+    if provider.server is not None and (earlier or {}).get("status") != "finished":
+        from slm_ext.serving.launch import launch_for
+
+        launch_for(provider)
+    return Plan(
+        request, task, source, provider, profile, bundles, host, python, folder, instance_id, overrides,
+        request.max_steps or overrides.get("agent", {}).get("step_limit") or profile.step_limit or 0,
+        _key_variables(provider), earlier, notes,
+    )  # fmt: skip
+
+
+def _provider(request: RunRequest, layers: list[tuple[str, dict]]):
+    from slm_ext.registry import load_registry
+
+    registry = load_registry(extra_layers=layers)
+    name = request.slm.removeprefix("slm/")
+    if not name.strip():
+        raise UsageError("choose a model", seen="no NAME", allowed=", ".join(registry.names()), next_step="--slm NAME")
+    provider = registry.provider(name)
+    return provider, registry.profile(provider.profile)
+
+
+def _bundles(provider, profile) -> list:
+    from slm_ext.bundles import bundles_hash, load_bundles
+
+    bundles = load_bundles(profile.bundles)
+    trained_with = _trained_tools(provider)
+    now = bundles_hash(bundles)
+    if trained_with and trained_with != now:
+        raise BundleError(
+            f"use the tools {', '.join(profile.bundles)} with {provider.name!r}",
+            seen=f"tools {now[:19]}…, but the model was trained with {trained_with[:19]}…",
+            allowed="the tools a model was trained with",
+            next_step="install the slm-ext the model came with, or train it again: slm tiny train",
+        )
+    return bundles
+
+
+def _trained_tools(provider) -> str | None:
+    """`slm_tools_hash` of the model's folder, where we serve it and it says so."""
+    if provider.server is None or provider.server.command:
+        return None
+    from slm_ext.serving.folders import model_folder
+
+    folder = model_folder(provider.server.model_path or provider.model, revision=provider.server.revision)
+    return json.loads((folder / "config.json").read_text(encoding="utf-8")).get("slm_tools_hash")
+
+
+def _sandbox(wanted: str) -> list[str]:
+    if wanted in ("bwrap", "docker"):
+        raise UsageError(
+            f"run in the sandbox {wanted!r}", seen="not there yet in this version", allowed="auto, none",
+            next_step="--sandbox none",
+        )  # fmt: skip
+    return ["sandbox auto: none; the tools run on this machine, in a private clone"] if wanted == "auto" else []
+
+
+def _key_variables(provider) -> list[str]:
+    key = provider.api_key if isinstance(provider.api_key, str) else ""
+    key = getattr(provider.api_key, "get_secret_value", lambda: key)()
+    return [key[1:]] if key.startswith("$") and key[1:] in os.environ else []
