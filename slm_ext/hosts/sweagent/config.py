@@ -1,0 +1,151 @@
+"""`slm` and `slm_providers` in SWE-agent's run configurations.
+
+`RunSingleConfig` and `RunBatchConfig` are subclassed with two fields that are excluded from every dump, so what SWE-agent
+prints, writes and loads again is what stock SWE-agent knows. A settings source puts the chosen provider between the
+command line and the YAML files: flag > provider > YAML > environment.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, Field, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+
+from slm_ext.errors import UsageError
+
+__all__ = ["PREFIX", "SlmSource", "extend", "name_in_model", "providers_in"]
+
+PREFIX = "slm/"
+"""A model name that starts with this is a registry entry of ours."""
+
+_SLM = "Small language model to use: a provider's name (see `slm providers`). [bold]Brings its own profile.[/bold]"
+_PROVIDERS = "Providers by name, for `--slm`; the same entries as in a providers.yaml. Not written to any output."
+
+
+def extend(base: type[BaseSettings]) -> type[BaseSettings]:
+    """The run configuration `base` with `slm` and `slm_providers`, under the same name."""
+
+    def settings_customise_sources(
+        cls: type[BaseSettings],
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        *others: PydanticBaseSettingsSource,
+        **named: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        stock = super(extended, cls).settings_customise_sources(settings_cls, init_settings, *others, **named)
+        return (SlmSource(settings_cls, init_settings), *stock)
+
+    namespace = {
+        "__module__": base.__module__,
+        "__qualname__": base.__qualname__,
+        "__doc__": base.__doc__,
+        "__annotations__": {"slm": str | None, "slm_providers": dict[str, Any]},
+        "slm": Field(default=None, exclude=True, description=_SLM),
+        "slm_providers": Field(default_factory=dict, exclude=True, description=_PROVIDERS),
+        "settings_customise_sources": classmethod(settings_customise_sources),
+        "lift_slm_providers": model_validator(mode="before")(classmethod(_lift)),
+    }
+    extended = type(base)(base.__name__, (base,), namespace)
+    return extended
+
+
+class SlmSource(PydanticBaseSettingsSource):
+    """Settings source: the chosen provider as `agent.model`."""
+
+    def __init__(self, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource):
+        super().__init__(settings_cls)
+        self._yaml: Mapping[str, Any] = getattr(init_settings, "init_kwargs", {})
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        """Unused: the source answers for all fields at once."""
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """`{"agent": {"model": …}}`, or nothing where no provider is chosen.
+
+        Raises:
+            RegistryError: no such provider, or one that cannot be used as written.
+            UsageError: two different choices, or an agent type without a model of its own.
+        """
+        flags = self.current_state
+        if isinstance(self._yaml.get("agent"), BaseModel):  # SWE-agent copies a finished configuration
+            return {}
+        prefix = str(self.config.get("env_prefix", ""))
+        name = flags.get("slm") or self._yaml.get("slm") or os.environ.get(f"{prefix}SLM")
+        model_flag = name_in_model(flags)
+        if name and model_flag and model_flag != f"{PREFIX}{name}":
+            raise UsageError(
+                "choose a model",
+                seen=f"--slm {name} and --agent.model.name {model_flag}",
+                allowed="one of the two",
+                next_step=f"leave out --agent.model.name, or --slm {name}",
+            )
+        model = model_flag or name_in_model(self._yaml)
+        if not name and model.startswith(PREFIX):
+            name = model.removeprefix(PREFIX)
+        if not name:
+            return {}
+        agent = {**_mapping(self._yaml.get("agent")), **_mapping(flags.get("agent"))}
+        if agent.get("type") == "retry" or "agent_configs" in agent:
+            raise UsageError(
+                f"use --slm {name}",
+                seen="agent.type: retry, whose agents have models of their own",
+                allowed="one agent with one model",
+                next_step=f"set agent_configs[].model.name to {PREFIX}{name} instead of --slm",
+            )
+        from slm_ext.hosts.sweagent.profile import model_options
+        from slm_ext.hosts.sweagent.session import registry_for
+
+        registry = registry_for({**providers_in(self._yaml), **providers_in(flags)})
+        provider = registry.provider(str(name))
+        return {"slm": str(name), "agent": {"model": model_options(provider, registry)}}
+
+
+def providers_in(values: Mapping[str, Any]) -> dict[str, Any]:
+    """`slm_providers` at the top and under `agent.model` of a SWE-agent configuration; the top wins by name.
+
+    Raises:
+        UsageError: one of them is not a mapping.
+    """
+    found: dict[str, Any] = {}
+    for where, entries in (
+        ("agent.model.slm_providers", _mapping(_mapping(values.get("agent")).get("model")).get("slm_providers")),
+        ("slm_providers", values.get("slm_providers")),
+    ):
+        if entries is None:
+            continue
+        if not isinstance(entries, Mapping):
+            raise UsageError(
+                f"read {where}",
+                seen=repr(entries)[:200],
+                allowed="a mapping of provider names to their settings",
+                next_step=f"write {where} as in: {{my-model: {{model: NAME, api_base: http://localhost:8000/v1}}}}",
+            )
+        found |= entries
+    return found
+
+
+def name_in_model(values: Mapping[str, Any]) -> str:
+    """`agent.model.name` of a configuration that is not validated yet, else an empty string."""
+    return str(_mapping(_mapping(values.get("agent")).get("model")).get("name") or "")
+
+
+def _lift(cls: type[BaseSettings], data: Any) -> Any:
+    """Move `agent.model.slm_providers` to the top: the model's own schema takes no unknown key."""
+    if not isinstance(data, Mapping):
+        return data
+    model = _mapping(_mapping(data.get("agent")).get("model"))
+    if "slm_providers" not in model:
+        return data
+    rest = {key: value for key, value in model.items() if key != "slm_providers"}
+    agent = {**data["agent"], "model": rest}
+    if not rest:
+        del agent["model"]
+    return {**data, "slm_providers": providers_in(data), "agent": agent}
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

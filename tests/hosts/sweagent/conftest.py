@@ -1,0 +1,51 @@
+"""Tests marked `sweagent` need SWE-agent; where it is missing they are skipped with the reason."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from slm_ext.hosts.sweagent import available
+
+
+def pytest_collection_modifyitems(items):
+    there, reason = available()
+    for item in items:
+        if not there and item.get_closest_marker("sweagent"):
+            item.add_marker(pytest.mark.skip(reason=f"needs SWE-agent: {reason}"))
+
+
+@pytest.fixture
+def run_python(tmp_path):
+    """Run this Python in an empty folder with a clean environment; returns the completed process."""
+
+    def run(*args, env=None, cwd=tmp_path, timeout=120, check=False):
+        clean = {key: value for key, value in os.environ.items() if not key.startswith(("SWE_AGENT", "SLM_", "PYTEST"))}
+        clean |= {"SLM_HOME": str(tmp_path / "home"), "COLUMNS": "200", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+        clean |= env or {}
+        return subprocess.run(
+            [sys.executable, *map(str, args)],
+            cwd=cwd,
+            env=clean,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=check,
+        )
+
+    return run
+
+
+@pytest.fixture
+def sweagent(run_python):
+    """Run the `sweagent` console script of this environment, through the `.pth`, as a user would."""
+    script = Path(sys.executable).parent / "sweagent"
+
+    def run(*args, **options):
+        return run_python(script, *args, **options)
+
+    return run
