@@ -83,7 +83,7 @@ class Steps:
         self._reply = usage or {}
         self._add(self._reply)
 
-    def _rejected(self, step: int, message: str, usage: dict[str, float] | None = None) -> None:
+    def _rejected(self, step: int, message: str, usage: dict[str, float] | None = None, **_: Any) -> None:
         self._add(usage or {})
         self._listener(Rejected(step, message.splitlines()[0] if message else "no reason given"))
 
@@ -94,10 +94,10 @@ class Steps:
                 step,
                 action.get("tool") or "bash",
                 action.get("arguments") or {"command": action.get("command", "")},
-                tokens_in=int(reply.get("in", 0)),
-                tokens_out=int(reply.get("out", 0)),
-                tokens_cached=int(reply.get("cached", 0)),
-                seconds=reply.get("latency_s", 0.0),
+                tokens_in=reply.get("in") or 0,
+                tokens_out=reply.get("out") or 0,
+                tokens_cached=reply.get("cached") or 0,
+                seconds=reply.get("latency_s") or 0.0,
             )
         )
 
@@ -115,7 +115,7 @@ class Steps:
 
     def _add(self, usage: dict[str, float]) -> None:
         self.tokens = Tokens(
-            input=self.tokens.input + int(usage.get("in", 0)),
-            output=self.tokens.output + int(usage.get("out", 0)),
-            cached=self.tokens.cached + int(usage.get("cached", 0)),
+            input=self.tokens.input + (usage.get("in") or 0),
+            output=self.tokens.output + (usage.get("out") or 0),
+            cached=self.tokens.cached + (usage.get("cached") or 0),
         )

@@ -5,32 +5,28 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from slm_ext.errors import RepositoryError
 from slm_ext.runs.clone import Clone
 from slm_ext.runs.git import git, paths, try_git
 
 __all__ = ["apply_patch", "changed_paths", "ignored", "reset_to", "worktree_patch"]
 
-_DIFF = (
-    "diff", "--cached", "--binary", "--full-index", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames",
-    "--src-prefix=a/", "--dst-prefix=b/", "--unified=3", "--inter-hunk-context=0", "--diff-algorithm=myers",
-    "--submodule=short", "--ignore-submodules=none", "-O/dev/null",
-)  # fmt: skip
 
+def worktree_patch(clone: Clone) -> bytes:
+    """The difference between the baseline and the clone's working tree, made as the tool `submit` makes it.
 
-def worktree_patch(clone: Clone, scratch: Path) -> bytes:
-    """The difference between the baseline and the clone's working tree: new, deleted, binary and mode changes included.
-
-    Args:
-        scratch: folder for a temporary index; the clone's own index is left alone.
+    Raises:
+        RepositoryError: the clone is no git repository any more.
     """
-    index = scratch / "patch.index"
-    shutil.copyfile(clone.path / ".git" / "index", index)
-    env = {"GIT_INDEX_FILE": str(index)}
+    from slm_ext.bundles import tool_library
+
+    tool_library()
+    from slm_tools import failures, patches
+
     try:
-        git(clone.path, "add", "--all", env=env)
-        return git(clone.path, *_DIFF, clone.baseline, env=env)
-    finally:
-        index.unlink(missing_ok=True)
+        return patches.make(str(clone.path), clone.baseline)[0]
+    except failures.ToolError as error:
+        raise RepositoryError("collect what the agent changed", seen=str(error)) from None
 
 
 def changed_paths(clone: Clone, patch: bytes) -> list[str]:

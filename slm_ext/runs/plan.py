@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -97,8 +96,8 @@ def make_plan(request: RunRequest) -> Plan:
         launch_for(provider)
     return Plan(
         request, task, source, provider, profile, bundles, host, python, folder, instance_id, overrides,
-        request.max_steps or overrides.get("agent", {}).get("step_limit") or profile.step_limit or 0,
-        _key_variables(provider), earlier, notes,
+        _step_limit(request, overrides, provider, profile),
+        [provider.key_reference[1:]] if provider.key_reference else [], earlier, notes,
     )  # fmt: skip
 
 
@@ -148,7 +147,8 @@ def _sandbox(wanted: str) -> list[str]:
     return ["sandbox auto: none; the tools run on this machine, in a private clone"] if wanted == "auto" else []
 
 
-def _key_variables(provider) -> list[str]:
-    key = provider.api_key if isinstance(provider.api_key, str) else ""
-    key = getattr(provider.api_key, "get_secret_value", lambda: key)()
-    return [key[1:]] if key.startswith("$") and key[1:] in os.environ else []
+def _step_limit(request: RunRequest, overrides: dict[str, Any], provider, profile) -> int:
+    """`--max-steps` before `--config` before the profile; the provider's own limit of calls is never passed."""
+    wanted = request.max_steps or overrides.get("agent", {}).get("step_limit") or profile.step_limit or 0
+    limits = [n for n in (wanted, provider.per_instance_call_limit) if n]
+    return min(limits, default=0)

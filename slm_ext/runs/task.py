@@ -85,7 +85,7 @@ def _run(plan: Plan, folder: RunFolder, tell: Listener) -> RunResult:
 
     tell(Stage("patch", "collecting what the agent changed"))
     folder.update(stage="patch")
-    difference = worktree_patch(clone, folder.work)
+    difference = worktree_patch(clone)
     submitted = outcome["exit_status"] == "Submitted" and bool(difference.strip())
     where = folder.patch if submitted else folder.unsubmitted
     if difference.strip():
@@ -155,10 +155,11 @@ def _agent(
         recorder = Recorder(folder.calls, folder.run_id, plan.instance_id, secrets=secrets)
         tell(Stage("agent", "working"))
         outcome: dict[str, Any] = {"exit_status": "interrupted"}
+        env = python.env | {"SLM_TOOL_STATE": str(folder.work / "state"), "SLM_BASELINE": clone.baseline}
         try:
             outcome = _enter(plan)(
                 provider=plan.provider, profile=plan.profile, bundles=plan.bundles, handle=handle, recorder=recorder,
-                repo=clone.path, env=python.env | {"SLM_TOOL_STATE": str(folder.work / "state")}, task=plan.task,
+                repo=clone.path, env=env, task=plan.task,
                 trajectory=folder.trajectory, step_limit=plan.step_limit, overrides=plan.overrides, on_step=steps,
                 facts={"run_id": folder.run_id, "instance_id": plan.instance_id, "baseline": clone.baseline},
             )  # fmt: skip

@@ -30,7 +30,8 @@ class SlmAgent(DefaultAgent):
         try:
             message = super().query()
         except FormatError as error:
-            self._tell("rejected", {"step": self.n_calls, "message": error.messages[-1]["content"]})
+            reply, said = error.messages
+            self._tell("rejected", {"step": self.n_calls, "message": said["content"], **reply["extra"]["slm"]})
             raise
         self._tell("answered", {"step": self.n_calls, **message["extra"].get("slm", {})})
         return message

@@ -16,10 +16,10 @@ from minisweagent.models import GLOBAL_MODEL_STATS
 from pydantic import BaseModel, ConfigDict
 
 from slm_ext.bundles import command_line, load_bundles, tool_schemas
-from slm_ext.completion import Completion
+from slm_ext.completion import Answer, Completion
 from slm_ext.errors import ContextOverflow, FormatRejected, ProviderDown
 
-__all__ = ["EndRun", "SlmModel", "SlmModelConfig", "alternating"]
+__all__ = ["EndRun", "SlmModel", "SlmModelConfig"]
 
 _PREFIX = "slm/"
 
@@ -82,10 +82,10 @@ class SlmModel:
         """
         completion = self._ready()
         try:
-            answer = completion.complete(alternating(messages))
+            answer = completion.complete([m for m in messages if m.get("role") != "exit"])
         except FormatRejected as rejected:
             GLOBAL_MODEL_STATS.add(0.0)
-            raise self._format_error(rejected) from None
+            raise _format_error(rejected) from None
         except ContextOverflow as error:
             raise EndRun("ContextOverflow", str(error)) from None
         except ProviderDown as error:
@@ -95,15 +95,7 @@ class SlmModel:
             **answer.message,
             "extra": {
                 "actions": [self._action(call, answer.call_id) for call in answer.calls],
-                "cost": 0.0,
-                "response": answer.raw,
-                "timestamp": time.time(),
-                "slm": {
-                    "call_id": answer.call_id,
-                    "thought": answer.thought,
-                    "finish_reason": answer.finish_reason,
-                    "usage": usage(answer.usage),
-                },
+                **_extra(answer),
             },
         }
 
@@ -159,14 +151,6 @@ class SlmModel:
             "call_id": call_id,
         }
 
-    def _format_error(self, rejected: FormatRejected) -> FormatError:
-        said = rejected.rejection.text() if rejected.rejection is not None else str(rejected)
-        extra = {"cost": 0.0, "response": _plain(rejected.reply), "timestamp": time.time()}
-        return FormatError(
-            {"role": "assistant", "content": reply_text(rejected.reply), "extra": extra},
-            {"role": "user", "content": said, "extra": {"interrupt_type": "FormatError"}},
-        )
-
     def _ready(self) -> Completion:
         if self._completion is None:
             if self.handle is None:
@@ -202,45 +186,30 @@ class SlmModel:
         return self.config.model_name.removeprefix(_PREFIX)
 
 
-def alternating(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The view that is sent: without mini's `extra` and its exit message, neighbouring user messages joined.
-
-    Strict chat templates refuse two user messages in a row, which mini makes when a person interrupts it.
-    """
-    sent: list[dict[str, Any]] = []
-    for message in messages:
-        if message.get("role") == "exit":
-            continue
-        view = {key: value for key, value in message.items() if key != "extra"}
-        if sent and view["role"] == sent[-1]["role"] == "user":
-            sent[-1] = sent[-1] | {"content": f"{sent[-1]['content']}\n\n{view['content']}"}
-        else:
-            sent.append(view)
-    return sent
-
-
 def visible_output(output: dict[str, Any]) -> str:
     """What the model sees of an execution's result."""
     text = output.get("output", "").removesuffix("\n")
     return "\n".join(part for part in (text, output.get("exception_info", "")) if part)
 
 
-def reply_text(reply: Any) -> str:
-    """The words of a rejected reply: a text, a chat message, or a whole completion response."""
-    reply = _plain(reply)
-    if isinstance(reply, dict):
-        choices = reply.get("choices")
-        message = choices[0].get("message", {}) if choices else reply.get("message", reply)
-        return (message.get("content") or "") if isinstance(message, dict) else str(message)
-    return reply if isinstance(reply, str) else ""
+def _format_error(rejected: FormatRejected) -> FormatError:
+    """Both sides of the misunderstanding, so that roles alternate and the model sees its own mistake."""
+    return FormatError(
+        {**rejected.reply.message, "extra": _extra(rejected.reply)},
+        {"role": "user", "content": rejected.rejection.text(), "extra": {"interrupt_type": "FormatError"}},
+    )
 
 
-def usage(given: Any) -> dict[str, float]:
-    """`{"in", "out", "cached", "latency_s"}` of a call."""
-    data = given if isinstance(given, dict) else given.model_dump(by_alias=True)
-    return {key: data.get(key) or 0 for key in ("in", "out", "cached", "latency_s")}
-
-
-def _plain(value: Any) -> Any:
-    return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
-
+def _extra(answer: Answer) -> dict[str, Any]:
+    """What mini and a reader of the trajectory want to know of a reply, taken or not."""
+    return {
+        "cost": 0.0,
+        "response": answer.raw,
+        "timestamp": time.time(),
+        "slm": {
+            "call_id": answer.call_id,
+            "thought": answer.thought,
+            "finish_reason": answer.finish_reason,
+            "usage": answer.usage,
+        },
+    }

@@ -1,0 +1,1 @@
+"""The `slm` command: one small module per verb, no logic."""
