@@ -1,0 +1,221 @@
+"""Provider entries of one document, and how an entry becomes a `Provider` or an error with file and line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from slm_ext.errors import RegistryError
+from slm_ext.registry.documents import Document, KeyPath
+from slm_ext.registry.nearest import hint
+from slm_ext.registry.problems import validated
+from slm_ext.registry.provider import Provider
+from slm_ext.registry.servers import is_folder
+
+__all__ = ["SECTION", "Entry", "build", "entries_of", "lift_providers"]
+
+SECTION = "slm_providers"
+_PLACES: tuple[KeyPath, ...] = ((SECTION,), ("agent", "model", SECTION))
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+REASONS = {
+    "per_instance_cost_limit": "models here have no price list; limit calls with per_instance_call_limit, or leave 0",
+    "total_cost_limit": "models here have no price list; leave 0",
+    "api_version": "Azure deployments are not supported; give api_base of an OpenAI-compatible endpoint",
+    "convert_system_to_user": "not supported; put the system text into the profile's instance prompt",
+    "delay": "not supported; a local server queues its requests itself",
+    "fallbacks": "not supported; a fallback needs the record of who answered, which LiteLLM does not give",
+    "choose_api_key_by_thread": "one key per provider; write one provider per key",
+    "litellm_model_registry": "prices are not tracked; set max_input_tokens and max_output_tokens here",
+    "custom_tokenizer": "tokens are counted by the server",
+    "endpoints": "not built yet; give one api_base",
+    "stall_timeout_s": "it belongs into the `server` block; for an endpoint of others use timeout_s",
+    "context": "not built yet; set max_input_tokens",
+    "budget": "not built yet; use per_instance_call_limit",
+    "roles": "not built yet",
+}
+"""Fields of SWE-agent's model config, and planned ones, that are known and refused."""
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """One provider as written in one document; `prefix` is the path of keys that leads to it."""
+
+    name: str
+    raw: Mapping[str, Any]
+    document: Document
+    prefix: KeyPath
+
+    def at(self, *path: str | int) -> str:
+        return self.document.at(*self.prefix, *path)
+
+    def has(self, *path: str | int) -> bool:
+        value: Any = self.raw
+        for key in path:
+            within = (
+                key in value if isinstance(value, Mapping) else isinstance(value, list) and key in range(len(value))
+            )
+            if not within:
+                return False
+            value = value[key]
+        return True
+
+
+def lift_providers(data: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Split a SWE-agent configuration into the providers it holds, by name, and the rest without their sections."""
+    found: dict[str, Any] = {}
+    rest = dict(data)
+    for place in _PLACES:
+        if (parent := _parent(rest, place)) is None:
+            continue
+        if isinstance(parent[SECTION], Mapping):
+            found.update(parent[SECTION])
+        here = rest
+        for key in place[:-1]:
+            here[key] = here = dict(here[key])
+        del here[SECTION]
+    return found, rest
+
+
+def _parent(data: Mapping[str, Any], place: KeyPath) -> Mapping[str, Any] | None:
+    """The mapping that holds the section at `place`, if there is one."""
+    value: Any = data
+    for key in place[:-1]:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value if isinstance(value, Mapping) and SECTION in value else None
+
+
+def entries_of(document: Document, *, bare: bool = False, ours: bool = True) -> Iterator[Entry]:
+    """Every provider in `document`.
+
+    Args:
+        bare: the document itself is the mapping from names to entries.
+        ours: it is a providers file, so other keys at its top are mistakes; else a SWE-agent configuration.
+
+    Raises:
+        RegistryError: a section that is no mapping, a blank or unusable name, one name in both sections.
+    """
+    if bare and SECTION not in document.data and "agent" not in document.data:
+        yield from _section(document, document.data, ())
+        return
+    if ours:
+        for key in document.data:
+            if key not in (SECTION, "agent"):
+                raise RegistryError(
+                    f"read {document.label}",
+                    seen=f"{document.at(str(key))}: the key {key!r}",
+                    allowed=f"`{SECTION}:` at the top"
+                    + (f" ({close})" if (close := hint(str(key), [SECTION])) else ""),
+                )
+    seen: dict[str, Entry] = {}
+    for place in _PLACES:
+        if (parent := _parent(document.data, place)) is None:
+            continue
+        for entry in _section(document, parent[SECTION], place):
+            if entry.name in seen:
+                raise RegistryError(
+                    f"read {document.label}",
+                    seen=f"{entry.at()}: provider {entry.name!r} a second time, first at {seen[entry.name].at()}",
+                    allowed="each provider once in a file",
+                    next_step="rename or delete one of the two",
+                )
+            seen[entry.name] = entry
+            yield entry
+
+
+def _section(document: Document, section: Any, place: KeyPath) -> Iterator[Entry]:
+    if section is None:
+        return
+    if not isinstance(section, Mapping):
+        raise RegistryError(
+            f"read {document.label}",
+            seen=f"{document.at(*place)}: `{SECTION}` is {type(section).__name__}",
+            allowed="a mapping from provider names to their fields",
+        )
+    for name, raw in section.items():
+        where = document.at(*place, str(name))
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            blank = name is None or not str(name).strip()
+            raise RegistryError(
+                f"read {document.label}",
+                seen=f"{where}: " + ("a blank provider name" if blank else f"the provider name {name!r}"),
+                allowed="letters, digits, `.`, `_` and `-`, beginning with a letter or digit; quote a number",
+                next_step=f"name the provider at {where}",
+            )
+        if not isinstance(raw, Mapping):
+            what = "nothing" if raw is None else type(raw).__name__
+            raise RegistryError(
+                f"read provider {name!r}",
+                seen=f"{where}: {what} below the name",
+                allowed="fields such as `model:` and `api_base:`",
+            )
+        for key in raw:
+            if not isinstance(key, str):
+                raise RegistryError(
+                    f"read provider {name!r}", seen=f"{where}: the field {key!r}", allowed="field names"
+                )
+        yield Entry(name, raw, document, (*place, name))
+
+
+def build(chain: list[Entry]) -> Provider:
+    """The provider of `chain`: an entry followed by those it extends, nearest first."""
+    entry = chain[0]
+    fields: dict[str, Any] = {}
+    for link in reversed(chain):
+        fields = _merged(fields, _normal(link))
+    fields = {key: value for key, value in fields.items() if value is not None}  # `field:` alone means the default
+    return validated(
+        Provider,
+        {"name": entry.name, **fields},
+        what=f"provider {entry.name!r}",
+        sources=chain,
+        aliases={"model": "name"},
+        reasons=REASONS,
+    )
+
+
+def _normal(entry: Entry) -> dict[str, Any]:
+    """The entry with `name` as `model`, and paths made absolute from its file's folder."""
+    raw = dict(entry.raw)
+    if "name" in raw:
+        if "model" in raw:
+            raise RegistryError(
+                f"read provider {entry.name!r}",
+                seen=f"{entry.at('name')}: `name` and `model` both",
+                allowed="one of them; `name` is what SWE-agent calls `model`",
+            )
+        raw["model"] = raw.pop("name")
+    if isinstance(raw.get("server"), Mapping):
+        server = dict(raw["server"])
+        for field in ("model_path", "adapter_path", "draft_model", "log_path"):
+            if isinstance(server.get(field), str):
+                server[field] = _absolute(server[field], entry.document.base, field)
+        raw["server"] = server
+    return raw
+
+
+def _absolute(value: str, base: Path, field: str) -> str:
+    if value.startswith(("package:", "~", "/")) or not value.strip():
+        return value
+    if field in ("model_path", "draft_model") and not is_folder(value) and not (base / value).is_dir():
+        return value
+    return str(base / value)
+
+
+def _merged(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """`above` over `below`: mappings merge, everything else replaces. A new place to answer replaces the old one."""
+    merged = dict(below)
+    for one, other in (("api_base", "server"), ("server", "api_base")):
+        if above.get(one) is not None and other not in above:
+            merged.pop(other, None)
+            if one == "api_base":
+                merged.pop("revision", None)
+    for key, value in above.items():
+        if isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
+            merged[key] = _merged(merged[key], value)
+        else:
+            merged[key] = value
+    return merged
