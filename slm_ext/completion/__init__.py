@@ -1,0 +1,13 @@
+"""The one way of a model call, whichever host it came from.
+
+    complete(messages)  =  route → view → fits? → send → read the reply → record
+
+`Completion` composes the steps; `view` makes the conversation one that every chat template takes, `request` and
+`sender` do the HTTP, `reply` judges what came back. Only the OpenAI API is spoken here, through the `openai` SDK.
+LiteLLM, meant for providers without such an API, is not wired in yet: such a provider cannot be used so far.
+"""
+
+from slm_ext.completion.answer import Answer
+from slm_ext.completion.completion import Completion
+
+__all__ = ["Answer", "Completion"]

@@ -1,0 +1,124 @@
+"""Judges a reply: the one call it makes, or the rule it breaks. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from slm_ext.toolcalls import (
+    Parsed,
+    Rejection,
+    ToolCall,
+    looks_like_call,
+    parse_native,
+    parse_qwen3_coder,
+    validate,
+)
+from slm_ext.toolcalls.schema import example, names
+
+__all__ = ["Reply", "read_reply", "usage_of"]
+
+_THINKING = re.compile(r"<think>(.*?)(?:</think>|\Z)", re.DOTALL)
+ONE_AT_A_TIME = "one call at a time"
+
+
+@dataclass
+class Reply:
+    """A reply, judged: `call` or `rejection` is set, or neither when no tools were offered."""
+
+    message: dict[str, Any]
+    thought: str
+    finish_reason: str | None
+    call: ToolCall | None = None
+    rejection: Rejection | None = None
+    parsed: bool = False
+    also_rejected: list[dict[str, Any]] = field(default_factory=list)
+
+
+def read_reply(raw: dict, tools: list[dict], ids: str) -> Reply:
+    """Read the first choice of a chat completion.
+
+    Args:
+        raw: the response.
+        tools: those offered; with none, any text is a good answer.
+        ids: what the id of a call read from text is made of.
+    """
+    choice = raw["choices"][0]
+    given, finish = choice["message"], choice.get("finish_reason")
+    content = given.get("content") or ""
+    content = content if isinstance(content, str) else "".join(p.get("text", "") for p in content)
+    parsed = _parse(given | {"content": content}, tools, ids) if tools else Parsed(text=content)
+    reasoning = given.get("reasoning") or given.get("reasoning_content") or ""
+    said = " ".join([*_THINKING.findall(parsed.text), _THINKING.sub("", parsed.text)])
+    thought = "\n".join(part.strip() for part in (str(reasoning), said) if part.strip())
+    reply = Reply({"role": "assistant", "content": parsed.text}, thought, finish)
+    if not tools:
+        return reply
+    rejection = _refusal(parsed, finish, tools)
+    if rejection is None:
+        reply.parsed = True
+        first, *others = parsed.calls
+        rejection = validate(first, tools)
+        reply.also_rejected = [{"rule": ONE_AT_A_TIME, **call.model_dump()} for call in others]
+        if parsed.rejection is not None:
+            reply.also_rejected.append({"rule": parsed.rejection.rule, "got": parsed.rejection.got})
+        reply.message["tool_calls"] = [first.to_openai()]
+        reply.call = first if rejection is None else None
+    else:
+        reply.message["content"] = _as_said(content, given)
+    reply.rejection = rejection
+    return reply
+
+
+def usage_of(raw: dict, latency_s: float) -> dict[str, Any]:
+    """`{in, out, cached, latency_s}`; None where the server does not say."""
+    usage = raw.get("usage") or {}
+    details = usage.get("prompt_tokens_details") or {}
+    counts = {"in": usage.get("prompt_tokens"), "out": usage.get("completion_tokens")}
+    return {**counts, "cached": details.get("cached_tokens"), "latency_s": round(latency_s, 4)}
+
+
+def _parse(message: dict, tools: list[dict], ids: str) -> Parsed:
+    if message.get("tool_calls"):
+        return parse_native(message, tools)
+    if not looks_like_call(message["content"]):
+        return Parsed(text=message["content"])
+    parsed = parse_qwen3_coder(message["content"], tools)
+    calls = [call.model_copy(update={"id": f"call_{ids}_{i}"}) for i, call in enumerate(parsed.calls, start=1)]
+    return Parsed(calls, parsed.text, parsed.rejection)
+
+
+def _refusal(parsed: Parsed, finish: str | None, tools: list[dict]) -> Rejection | None:
+    """What is wrong before the call itself is looked at."""
+    name = parsed.calls[0].name if parsed.calls else ""
+    known = names(tools)
+    sample = example(name if name in known else known[0], {}, tools)
+    wanted = {"expected": "exactly one complete tool call", "example": sample}
+    if finish == "length":
+        message = "the reply reached the output limit and was cut off; write less before the call"
+        return Rejection(rule="truncated", message=message, got=_tail(parsed.text), **wanted)
+    if parsed.calls:
+        return None
+    if parsed.rejection is not None:
+        return parsed.rejection
+    if finish == "tool_calls":
+        message = "the call could not be read and was dropped by the server"
+        return Rejection(rule="lost_call", message=message, got=_tail(parsed.text), **wanted)
+    if not parsed.text.strip():
+        return Rejection(rule="empty_reply", message="the reply is empty", **wanted)
+    return Rejection(rule="no_call", message="the reply holds no tool call", got=_tail(parsed.text), **wanted)
+
+
+def _as_said(content: str, given: dict) -> str:
+    """The reply as text, calls that cannot be sent back as calls included."""
+    lines = [content]
+    for item in given.get("tool_calls") or []:
+        function = item.get("function") if isinstance(item, dict) else None
+        function = function if isinstance(function, dict) else {}
+        lines.append(f"{function.get('name') or ''} {function.get('arguments') or ''}".strip())
+    return "\n".join(line for line in lines if line)
+
+
+def _tail(text: str) -> str:
+    return text if len(text) <= 200 else "…" + text[-199:]

@@ -1,0 +1,162 @@
+"""One request over HTTP: which errors are tried again, which are final, and what they mean.
+
+| what happens                                  | then                                                   |
+|-----------------------------------------------|--------------------------------------------------------|
+| refused, reset, no such host                  | up to four tries within two seconds, then ProviderDown |
+| 408 409 425 429 500 502 503 504 529           | tried again as the provider's `retry` says             |
+| no answer within the timeout                  | ProviderDown: a server busy with it would only queue   |
+| an error that speaks of the context's length  | ContextOverflow                                        |
+| every other status; mlx_lm.server's 404       | ProviderDown with the server's words                   |
+| 200 without a readable answer                 | as 500                                                 |
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+from slm_ext.completion.request import Request
+from slm_ext.errors import ContextOverflow, ProviderDown
+
+__all__ = ["Sender"]
+
+_TRANSIENT = {408, 409, 425, 429, 500, 502, 503, 504, 529}
+_REFUSED_WAITS = (0.2, 0.5, 1.0)
+_LONGEST_WAIT = 60.0
+_CONNECT_S = 5.0
+_OVERFLOW = re.compile(
+    r"context[\s_-]*(length|window|size|limit|overflow)|maximum context|exceed_context|context the overflows"
+    r"|prompt (is )?too long|too many (prompt |input )?tokens",
+    re.IGNORECASE,
+)
+_SPENT = re.compile(r"insufficient_quota|billing", re.IGNORECASE)
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+class Sender:
+    """Sends requests to one endpoint. The SDK is imported and the client made at the first request."""
+
+    def __init__(self, provider, handle):
+        self._provider, self._handle, self._client = provider, handle, None
+        self.attempts = 0
+        """HTTP requests made for the last call."""
+
+    def send(self, request: Request, messages: list[dict]) -> dict[str, Any]:
+        """The response's JSON, which has at least one choice with a message.
+
+        Raises:
+            ContextOverflow, ProviderDown: see the table above.
+        """
+        self.attempts = 0
+        for failed in range(self._provider.retry.retries + 1):
+            self.attempts += 1
+            seen, wait = self._try(request, messages, failed)
+            if isinstance(seen, dict):
+                return seen
+            if wait is None or failed == self._provider.retry.retries or self._gone():
+                break
+            time.sleep(wait)
+        tried = f" ({self.attempts} tries)" if self.attempts > 1 else ""
+        raise ProviderDown(self._attempted(), seen=seen + tried, next_step=self._next_step())
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._client is not None:
+            self._client.close()
+
+    def _try(self, request: Request, messages: list[dict], failed: int) -> tuple[dict | str, float | None]:
+        """(response, None), or (what was seen, seconds until another try or None for final)."""
+        import httpx
+        import openai
+
+        retry = self._provider.retry
+        busy = min(retry.max_wait, retry.min_wait * 2**failed)
+        timeout = httpx.Timeout(request.timeout_s, connect=min(_CONNECT_S, request.timeout_s))
+        create = self._openai().chat.completions.with_raw_response.create
+        try:
+            raw = create(messages=messages, timeout=timeout, **request.arguments)
+        except openai.APITimeoutError:
+            return f"no answer within {request.timeout_s:g} s", None
+        except openai.APIConnectionError as error:
+            seen = f"{error.__cause__ or error}"
+            return seen, _REFUSED_WAITS[failed] if failed < len(_REFUSED_WAITS) else None
+        except openai.APIStatusError as error:
+            return self._status(error, busy)
+        body = _decoded(raw.content)
+        if _message(body) is None:
+            return f"an answer that is not a chat completion: {_shorten(raw.content)}", busy
+        return body, None
+
+    def _status(self, error, busy: float) -> tuple[str, float | None]:
+        status, text = error.status_code, _words(error.response)
+        if status not in (401, 403, 429) and _OVERFLOW.search(text):
+            raise ContextOverflow(
+                self._attempted(), seen=f"{status}: {text}", allowed="a prompt that fits the model's window"
+            ) from None
+        seen = f"{status}: {text}"
+        if status not in _TRANSIENT or _SPENT.search(text):
+            return seen, None
+        asked = error.response.headers.get("retry-after", "")
+        if re.fullmatch(r"\d+(\.\d+)?", asked):
+            return seen, float(asked) if float(asked) <= _LONGEST_WAIT else None
+        return seen, busy
+
+    def _openai(self):
+        if self._client is None:
+            import httpx
+            import openai
+
+            own = urlsplit(self._handle.base_url).hostname in _LOOPBACK
+            key = self._handle.token or self._provider.resolve_api_key() or "dummy"
+            self._client = openai.OpenAI(
+                base_url=self._handle.base_url,
+                api_key=key,
+                max_retries=0,
+                http_client=httpx.Client(trust_env=False) if own else None,  # no proxy between us and this machine
+            )
+        return self._client
+
+    def _gone(self) -> bool:
+        """Whether a server of ours is known to be dead: no use in asking again."""
+        refresh = getattr(self._handle, "refresh", None)
+        return refresh is not None and refresh() in ("failed", "stopped")
+
+    def _attempted(self) -> str:
+        return f"ask the model of provider {self._provider.name!r} at {self._handle.base_url}"
+
+    def _next_step(self) -> str:
+        log = getattr(self._handle, "log_path", None)
+        return f"look into the server's log {log}" if log else f"slm providers check {self._provider.name}"
+
+
+def _decoded(content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except ValueError:
+        return None
+
+
+def _message(body: Any) -> dict | None:
+    choices = body.get("choices") if isinstance(body, dict) else None
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    message = choice.get("message") if isinstance(choice, dict) else None
+    return message if isinstance(message, dict) else None
+
+
+def _words(response) -> str:
+    """The error's message in whichever shape the server gives it."""
+    body = _decoded(response.content)
+    error = body.get("error", body) if isinstance(body, dict) else body
+    message = error.get("message", error) if isinstance(error, dict) else error
+    if not message:
+        return _shorten(response.content) or "(no text)"
+    extra = f" [{error.get('code') or error.get('type')}]" if isinstance(error, dict) and "message" in error else ""
+    return _shorten(message if isinstance(message, str) else json.dumps(message)) + extra.replace(" [None]", "")
+
+
+def _shorten(text: str | bytes) -> str:
+    text = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    return " ".join(text.split())[:500]
