@@ -66,14 +66,13 @@ def account(r: random.Random) -> Sketch:
     overdraft = r.choice([0, 50, 100])
     fee = r.choice([0, 1, 2])
     put, take = r.choice([("deposit", "withdraw"), ("pay_in", "pay_out")])
-    floor = f"down to -{overdraft}" if overdraft else "down to 0"
-    cost = f", which costs {fee} more" if fee else ""
+    cost = f"costs {fee} more and " if fee else ""
     low = f"-{overdraft}" if overdraft else "0"
     spent = f"amount + {fee}" if fee else "amount"
     return class_(
         r, names="Account BankAccount Wallet", noun="bank money accounts",
-        what=f"an account; {put} ignores amounts that are not positive, {take}{cost}, is refused unless the balance "
-        f"may go {floor}",
+        what=f"an account; {put} ignores amounts that are not positive, {take} {cost}"
+        f"is refused when the balance would go below {low}",
         bodies=f"""
             def __init__(self, balance=0):
                 self.balance = balance
@@ -146,7 +145,7 @@ def battery(r: random.Random) -> Sketch:
     name = thing.title()
     return class_(
         r, names=f"{name} Small{name} {name}Gauge", noun="devices power gauges",
-        what=f"a {thing} whose {level} starts at {full}, stays between 0 and {full}, and is low when {said}",
+        what=f"a {thing}: {level} starts at {full} and stays between 0 and {full}; is_low says if it is {said}",
         bodies=f"""
             def __init__(self):
                 self.{level} = {full}

@@ -35,6 +35,8 @@ POOLS = {
     "seen": ("seen", "known", "visited"),
     "streak": ("streak", "current", "run"),
 }
+SHORT = {"xs": "nums", "x": "num", "i": "i", "out": "out", "limit": "limit", "prev": "prev", "k": "key"}
+WIDTH = 88
 COMPARISONS = {
     ">": (("above", "over"), ("strictly greater than", "strictly above", "greater than")),
     ">=": (("at_least", "not_below"), ("greater than or equal to", "at least", "no less than")),
@@ -68,7 +70,7 @@ def _annotated(params: str, hints: str) -> str:
 
 def _checks(text: str, known: dict[str, str]) -> tuple[str, ...]:
     parts = (part.strip() for line in text.splitlines() for part in line.split(";"))
-    return tuple(Template(part).substitute(known) for part in parts if part)
+    return tuple(dict.fromkeys(Template(part).substitute(known) for part in parts if part))
 
 
 def function(
@@ -95,6 +97,9 @@ def function(
     listed = fill(params)
     signature = _annotated(listed, hints) if hints and r.random() < 0.3 else f"({listed})"
     source = f"def {known['f']}{signature}:\n" + docstring(r, said) + textwrap.indent(f"{body}\n", "    ")
+    if "xs" not in more and max(map(len, source.splitlines())) > WIDTH:  # once more, with short words
+        again = {"names": names, "params": params, "what": what, "bodies": bodies, "checks": checks, "noun": noun}
+        return function(r, **again, **{**SHORT, **more})
     return Sketch(known["f"], source, said, _checks(checks, known), r.choice(noun.split()))
 
 

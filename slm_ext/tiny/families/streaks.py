@@ -244,7 +244,8 @@ def longest_with_sum(r: random.Random) -> Sketch:
             $best = {start}
             for start in range(len($xs)):
                 for end in range(start + 1, len($xs) + 1):
-                    if sum($xs[start:end]) {op} $limit and ({better}):
+                    fits = sum($xs[start:end]) {op} $limit
+                    if fits and ({better}):
                         $best = end - start
             return $best
             ---
