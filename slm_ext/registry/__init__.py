@@ -5,17 +5,22 @@
     profile = registry.profile(provider.profile)
 
 `layers` says which files count, `entries` and `problems` how an entry becomes a `Provider` or an error with file and
-line, `provider`, `servers` and `profile` what can be written, `stock` what SWE-agent itself would be told.
+line, `provider`, `servers` and `profile` what can be written, `stock` what SWE-agent itself would be told. Importing
+this package imports nothing else.
 """
 
 from __future__ import annotations
 
-from slm_ext.registry.entries import lift_providers
-from slm_ext.registry.layers import MODEL_PREFIX, Registry, load_registry
-from slm_ext.registry.models import declared_tools_hash
-from slm_ext.registry.profile import Profile, Prompts
-from slm_ext.registry.provider import Capabilities, Provider, Retry
-from slm_ext.registry.servers import ServerSpec
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .entries import lift_providers
+    from .layers import MODEL_PREFIX, Registry, load_registry
+    from .models import declared_tools_hash
+    from .profile import Profile, Prompts
+    from .provider import Capabilities, Provider, Retry
+    from .servers import ServerSpec
+    from .stock import sweagent_model
 
 __all__ = [
     "MODEL_PREFIX",
@@ -29,4 +34,30 @@ __all__ = [
     "declared_tools_hash",
     "lift_providers",
     "load_registry",
+    "sweagent_model",
 ]
+
+_HOME = {
+    "MODEL_PREFIX": "layers",
+    "Capabilities": "provider",
+    "Profile": "profile",
+    "Prompts": "profile",
+    "Provider": "provider",
+    "Registry": "layers",
+    "Retry": "provider",
+    "ServerSpec": "servers",
+    "declared_tools_hash": "models",
+    "lift_providers": "entries",
+    "load_registry": "layers",
+    "sweagent_model": "stock",
+}
+
+
+def __getattr__(name: str):
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
