@@ -93,7 +93,7 @@ class Steps:
             Called(
                 step,
                 action.get("tool") or "bash",
-                action.get("arguments") or {"command": action.get("command", "")},
+                action.get("arguments", {}) if action.get("tool") else {"command": action.get("command", "")},
                 tokens_in=reply.get("in") or 0,
                 tokens_out=reply.get("out") or 0,
                 tokens_cached=reply.get("cached") or 0,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -114,9 +113,10 @@ def _provider(request: RunRequest, layers: list[tuple[str, dict]]):
 
 def _bundles(provider, profile) -> list:
     from slm_ext.bundles import bundles_hash, load_bundles
+    from slm_ext.registry import declared_tools_hash
 
     bundles = load_bundles(profile.bundles)
-    trained_with = _trained_tools(provider)
+    trained_with = declared_tools_hash(provider)
     now = bundles_hash(bundles)
     if trained_with and trained_with != now:
         raise BundleError(
@@ -126,16 +126,6 @@ def _bundles(provider, profile) -> list:
             next_step="install the slm-ext the model came with, or train it again: slm tiny train",
         )
     return bundles
-
-
-def _trained_tools(provider) -> str | None:
-    """`slm_tools_hash` of the model's folder, where we serve it and it says so."""
-    if provider.server is None or provider.server.command:
-        return None
-    from slm_ext.serving.folders import model_folder
-
-    folder = model_folder(provider.server.model_path or provider.model, revision=provider.server.revision)
-    return json.loads((folder / "config.json").read_text(encoding="utf-8")).get("slm_tools_hash")
 
 
 def _sandbox(wanted: str) -> list[str]:

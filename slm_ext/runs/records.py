@@ -75,7 +75,8 @@ def earlier_run(folder: Path, request: RunRequest) -> dict[str, Any] | None:
 class RunFolder:
     """The records of one run; also an event listener that keeps the log."""
 
-    def __init__(self, folder: Path, instance_id: str, request: RunRequest):
+    def __init__(self, folder: Path, instance_id: str, request: RunRequest, repository: str):
+        """`repository` is the source as it may be shown: without credentials."""
         self.path, self.instance_id = folder, instance_id
         self.run_id = uuid.uuid4().hex
         self._start = time.time()
@@ -84,7 +85,7 @@ class RunFolder:
             "run_id": self.run_id,
             "instance_id": instance_id,
             "request_sha256": request.digest(),
-            "request": request.model_dump(mode="json"),
+            "request": request.model_dump(mode="json") | {"repo": repository},
             "status": "running",
             "stage": "start",
             "pid": os.getpid(),

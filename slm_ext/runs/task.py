@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from slm_ext.runs.clone import Clone, make_clone
 from slm_ext.runs.events import Ended, Event, Listener, Note, Stage, Started
@@ -21,6 +21,9 @@ from slm_ext.runs.request import RunRequest, RunResult
 from slm_ext.runs.verdict import Verdict, judge
 from slm_ext.sandbox.commands import end_survivors, kill_all
 from slm_ext.sandbox.interrupts import held, interruptible
+
+if TYPE_CHECKING:
+    from slm_ext.traces import Recorder
 
 __all__ = ["run_task"]
 
@@ -39,7 +42,7 @@ def run_task(request: RunRequest, listener: Listener | None = None) -> RunResult
     tell = listener or (lambda event: None)
     if (plan.earlier or {}).get("status") == "finished":
         return _report(plan, tell)
-    folder = RunFolder(plan.folder, plan.instance_id, request)
+    folder = RunFolder(plan.folder, plan.instance_id, request, plan.source.shown)
 
     def both(event: Event) -> None:
         folder(event)
@@ -54,7 +57,7 @@ def run_task(request: RunRequest, listener: Listener | None = None) -> RunResult
                         f"the earlier run there was {_ended(plan.earlier)}: started anew, its records are in attempts/"
                     )
                 )
-            result = _run(plan, folder, both)
+            result = _Run(plan, folder, both).carry_out()
             folder.finish(result)
         except KeyboardInterrupt:
             with held():
@@ -71,104 +74,158 @@ def run_task(request: RunRequest, listener: Listener | None = None) -> RunResult
         return result
 
 
-def _run(plan: Plan, folder: RunFolder, tell: Listener) -> RunResult:
-    tell(Started(plan.provider.name, plan.provider.model, plan.host.name, plan.host.reason, plan.source.shown,
-                 str(folder.path), plan.step_limit))  # fmt: skip
-    for note in plan.notes:
-        tell(Note(note))
-    folder.update(host=plan.host.name, host_reason=plan.host.reason, plan=plan.document())
+class _Run:
+    """The stages of one run, in their order."""
 
-    clone = _clone(plan, folder, tell)
-    python = _python(plan, folder, clone, tell)
-    kept = ignored(clone)
-    outcome, steps, identity = _agent(plan, folder, clone, python, tell)
+    def __init__(self, plan: Plan, folder: RunFolder, tell: Listener):
+        self.plan, self.folder, self.tell = plan, folder, tell
+        self.steps = Steps(tell)
+        self.identity: dict[str, Any] | None = None
+        self.recorder: Recorder | None = None
+        self.ending: dict[str, Any] = {"submitted": False, "exit_status": "interrupted", "resolved": None}
 
-    tell(Stage("patch", "collecting what the agent changed"))
-    folder.update(stage="patch")
-    difference = worktree_patch(clone)
-    submitted = outcome["exit_status"] == "Submitted" and bool(difference.strip())
-    where = folder.patch if submitted else folder.unsubmitted
-    if difference.strip():
-        write_atomic(where, difference)
-    verdict = _verdict(plan, folder, clone, python, difference if submitted else b"", kept, tell)
-    applied, refusal = _apply(plan, folder, difference if submitted else b"", verdict, tell)
-
-    result = RunResult(
-        resolved=verdict.resolved if verdict else (None if submitted else False),
-        exit_status=outcome["exit_status"],
-        submitted=submitted,
-        patch_path=str(folder.patch) if submitted else None,
-        trajectory_path=str(folder.trajectory) if folder.trajectory.exists() else None,
-        calls_path=str(folder.calls) if folder.calls.exists() else None,
-        run_dir=str(folder.path),
-        instance_id=plan.instance_id,
-        slm=plan.provider.name,
-        host=plan.host.name,
-        steps=steps.count,
-        tokens=steps.tokens,
-        seconds=round(folder.seconds(), 3),
-        identity=identity,
-        applied=applied,
-        message=refusal or (verdict.message if verdict else "") or _why(outcome, submitted),
-    )
-    if not plan.request.keep_clone:
-        shutil.rmtree(clone.path, ignore_errors=True)
-    tell(Ended(result.document(), difference.decode("utf-8", errors="replace") if submitted else ""))
-    return result
-
-
-def _clone(plan: Plan, folder: RunFolder, tell: Listener) -> Clone:
-    tell(Stage("clone", plan.source.shown))
-    folder.update(stage="clone")
-    clone = make_clone(plan.source, folder.clone, leave_out=(folder.path,))
-    for note in clone.notes:
-        tell(Note(note))
-    folder.update(clone={"path": "repo", "head": clone.head, "baseline": clone.baseline, "notes": clone.notes})
-    return clone
-
-
-def _python(plan: Plan, folder: RunFolder, clone: Clone, tell: Listener) -> TaskPython:
-    tell(Stage("python", f"{plan.python}" + (f", setup: {plan.request.setup}" if plan.request.setup else "")))
-    folder.update(stage="python")
-    python = make_environment(
-        plan.python, bool(plan.request.python), clone, folder.work, setup=plan.request.setup, secrets=plan.secrets
-    )
-    for note in python.notes:
-        tell(Note(note))
-    folder.update(python={"path": str(python.python), "notes": python.notes})
-    return python
-
-
-def _agent(
-    plan: Plan, folder: RunFolder, clone: Clone, python: TaskPython, tell: Listener
-) -> tuple[dict[str, Any], Steps, dict | None]:
-    from slm_ext.serving import acquire
-    from slm_ext.traces import Recorder
-
-    tell(Stage("server", f"{plan.provider.model}"))
-    folder.update(stage="server")
-    steps = Steps(tell)
-    with acquire(plan.provider, log_dir=folder.path, on_event=_stages(tell)) as handle:
-        identity = handle.identity.model_dump(mode="json")
-        folder.update(stage="agent", identity=identity)
-        secrets = [plan.provider.resolve_api_key(), handle.token]
-        recorder = Recorder(folder.calls, folder.run_id, plan.instance_id, secrets=secrets)
-        tell(Stage("agent", "working"))
-        outcome: dict[str, Any] = {"exit_status": "interrupted"}
-        env = python.env | {"SLM_TOOL_STATE": str(folder.work / "state"), "SLM_BASELINE": clone.baseline}
+    def carry_out(self) -> RunResult:
+        """Every stage; the call records get their last line however it ends."""
         try:
-            outcome = _enter(plan)(
-                provider=plan.provider, profile=plan.profile, bundles=plan.bundles, handle=handle, recorder=recorder,
-                repo=clone.path, env=env, task=plan.task,
-                trajectory=folder.trajectory, step_limit=plan.step_limit, overrides=plan.overrides, on_step=steps,
+            self.introduce()
+            clone = self.make_clone()
+            python = self.find_python(clone)
+            kept = ignored(clone)
+            outcome = self.work(clone, python)
+            self.ending["exit_status"] = outcome["exit_status"]
+            patch = self.collect(clone, outcome)
+            self.ending["submitted"] = bool(patch)
+            verdict = self.judge(clone, python, patch, kept)
+            self.ending["resolved"] = verdict.resolved if verdict else (None if patch else False)
+            applied, refusal = self.apply(patch, verdict)
+        finally:
+            if self.recorder is not None:
+                with held():
+                    self.recorder.outcome(**self.ending)
+        result = self.result(outcome, verdict, applied, refusal)
+        if not self.plan.request.keep_clone:
+            shutil.rmtree(clone.path, ignore_errors=True)
+        self.tell(Ended(result.document(), patch.decode("utf-8", errors="replace")))
+        return result
+
+    def introduce(self) -> None:
+        plan = self.plan
+        self.tell(
+            Started(
+                plan.provider.name, plan.provider.model, plan.host.name, plan.host.reason, plan.source.shown,
+                str(self.folder.path), plan.step_limit,
+            )
+        )  # fmt: skip
+        self._note(plan.notes)
+        self.folder.update(host=plan.host.name, host_reason=plan.host.reason, plan=plan.document())
+
+    def make_clone(self) -> Clone:
+        self._stage("clone", self.plan.source.shown)
+        clone = make_clone(self.plan.source, self.folder.clone, leave_out=(self.folder.path,))
+        self._note(clone.notes)
+        self.folder.update(clone={"head": clone.head, "baseline": clone.baseline, "notes": clone.notes})
+        return clone
+
+    def find_python(self, clone: Clone) -> TaskPython:
+        request = self.plan.request
+        self._stage("python", f"{self.plan.python}" + (f", setup: {request.setup}" if request.setup else ""))
+        python = make_environment(
+            self.plan.python, bool(request.python), clone, self.folder.work,
+            setup=request.setup, secrets=self.plan.secrets,
+        )  # fmt: skip
+        self._note(python.notes)
+        self.folder.update(python={"path": str(python.python), "notes": python.notes})
+        return python
+
+    def work(self, clone: Clone, python: TaskPython) -> dict[str, Any]:
+        """Server and agent; the server is given back before this returns."""
+        from slm_ext.serving import acquire
+        from slm_ext.traces import Recorder
+
+        plan, folder = self.plan, self.folder
+        self._stage("server", plan.provider.model)
+        tools = {"SLM_TOOL_STATE": str(folder.work / "state"), "SLM_BASELINE": clone.baseline}
+        with acquire(plan.provider, log_dir=folder.path, on_event=self._server) as handle:
+            self.identity = handle.identity.model_dump(mode="json")
+            folder.update(identity=self.identity)
+            secrets = [plan.provider.resolve_api_key(), handle.token]
+            self.recorder = Recorder(folder.calls, folder.run_id, plan.instance_id, secrets=secrets)
+            self._stage("agent", "at work")
+            return _enter(plan)(
+                provider=plan.provider, profile=plan.profile, bundles=plan.bundles, handle=handle,
+                recorder=self.recorder, repo=clone.path, env=python.env | tools, task=plan.task,
+                trajectory=folder.trajectory, step_limit=plan.step_limit, overrides=plan.overrides, on_step=self.steps,
                 facts={"run_id": folder.run_id, "instance_id": plan.instance_id, "baseline": clone.baseline},
             )  # fmt: skip
-        finally:
-            with held():
-                recorder.outcome(
-                    submitted=outcome["exit_status"] == "Submitted", exit_status=outcome["exit_status"], resolved=None
-                )
-    return outcome, steps, identity
+
+    def collect(self, clone: Clone, outcome: dict[str, Any]) -> bytes:
+        """The submitted patch, empty where none was; what an agent left without submitting is kept as well."""
+        self._stage("patch", "collecting what the agent changed")
+        difference = worktree_patch(clone)
+        if not difference.strip():
+            return b""
+        submitted = outcome["exit_status"] == "Submitted"
+        write_atomic(self.folder.patch if submitted else self.folder.unsubmitted, difference)
+        return difference if submitted else b""
+
+    def judge(self, clone: Clone, python: TaskPython, patch: bytes, kept: set[str]) -> Verdict | None:
+        request = self.plan.request
+        if not request.test:
+            return None
+        if patch:
+            self._stage("test", request.test)
+        return judge(
+            request.test, patch, clone, python.env, self.folder.work / "test.log",
+            keep_ignored=kept, timeout_s=request.test_timeout_s,
+        )  # fmt: skip
+
+    def apply(self, patch: bytes, verdict: Verdict | None) -> tuple[bool | None, str]:
+        """(whether the checkout has the patch now, why not); (None, "") where it was not asked for."""
+        if not self.plan.request.apply:
+            return None, ""
+        if not patch:
+            return False, ""
+        if verdict and not verdict.resolved:
+            return False, f"not applied: {verdict.message}"
+        self._stage("apply", self.plan.source.shown)
+        with held():
+            refusal = apply_patch(self.plan.source.checkout, patch)
+        if refusal:
+            where = self.plan.source.shown
+            return False, f"refused, {refusal.splitlines()[0]} in {where}: the patch is kept in {self.folder.patch}"
+        return True, ""
+
+    def result(self, outcome: dict[str, Any], verdict: Verdict | None, applied: bool | None, refusal: str) -> RunResult:
+        folder, submitted = self.folder, self.ending["submitted"]
+        return RunResult(
+            resolved=self.ending["resolved"],
+            exit_status=outcome["exit_status"],
+            submitted=submitted,
+            patch_path=str(folder.patch) if submitted else None,
+            trajectory_path=str(folder.trajectory) if folder.trajectory.exists() else None,
+            calls_path=str(folder.calls) if folder.calls.exists() else None,
+            run_dir=str(folder.path),
+            instance_id=self.plan.instance_id,
+            slm=self.plan.provider.name,
+            host=self.plan.host.name,
+            steps=self.steps.count,
+            tokens=self.steps.tokens,
+            seconds=round(folder.seconds(), 3),
+            identity=self.identity,
+            applied=applied,
+            message=refusal or _why(outcome, submitted) or (verdict.message if verdict else ""),
+        )
+
+    def _stage(self, name: str, text: str) -> None:
+        self.tell(Stage(name, text))
+        self.folder.update(stage=name)
+
+    def _server(self, stage: str, message: str) -> None:
+        self.tell(Stage("server", f"{stage}, {message}" if message else stage))
+
+    def _note(self, notes: list[str]) -> None:
+        for note in notes:
+            self.tell(Note(note))
 
 
 def _enter(plan: Plan) -> Callable[..., dict[str, Any]]:
@@ -181,49 +238,13 @@ def _enter(plan: Plan) -> Callable[..., dict[str, Any]]:
     return run_task_in_mini
 
 
-def _verdict(
-    plan: Plan, folder: RunFolder, clone: Clone, python: TaskPython, patch: bytes, kept: set[str], tell: Listener
-) -> Verdict | None:
-    if not plan.request.test:
-        return None
-    folder.update(stage="test")
-    if patch.strip():
-        tell(Stage("test", plan.request.test))
-    return judge(
-        plan.request.test, patch, clone, python.env, folder.work / "test.log",
-        keep_ignored=kept, timeout_s=plan.request.test_timeout_s,
-    )  # fmt: skip
-
-
-def _apply(
-    plan: Plan, folder: RunFolder, patch: bytes, verdict: Verdict | None, tell: Listener
-) -> tuple[bool | None, str]:
-    """(applied, why not)."""
-    if not plan.request.apply:
-        return None, ""
-    if not patch.strip():
-        return False, ""
-    if verdict and not verdict.resolved:
-        return False, f"not applied: {verdict.message}"
-    tell(Stage("apply", plan.source.shown))
-    folder.update(stage="apply")
-    with held():
-        refusal = apply_patch(plan.source.checkout, patch)
-    if refusal:
-        first = refusal.splitlines()[0]
-        return False, f"the patch does not apply cleanly to {plan.source.shown} ({first}); it is kept in {folder.patch}"
-    return True, ""
-
-
-def _stages(tell: Listener) -> Callable[[str, str], None]:
-    return lambda stage, message: tell(Stage("server", f"{stage}: {message}" if message else stage))
-
-
 def _why(outcome: dict[str, Any], submitted: bool) -> str:
     if submitted:
         return ""
     if outcome["exit_status"] == "Submitted":
         return "what was submitted changes nothing"
+    if outcome["exit_status"] == "LimitsExceeded":
+        return "the step limit was reached"
     return (outcome.get("exception_str") or "").split("\n")[0]
 
 

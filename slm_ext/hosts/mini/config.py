@@ -11,15 +11,11 @@ ENVIRONMENT_CLASS = "slm_ext.hosts.mini.environment.SlmEnvironment"
 
 
 def compose(provider, profile) -> dict[str, Any]:
-    """The sections `agent`, `model`, `environment` for `mini -c`; the profile's block `mini` has the last word.
-
-    Prompts may say `{{task}}` or, as in SWE-agent, `{{problem_statement}}`.
-    """
-    prompts = profile.prompts if isinstance(profile.prompts, dict) else profile.prompts.model_dump()
-    own = profile.mini or {}
+    """The sections `agent`, `model`, `environment` for `mini -c`; the profile's block `mini` has the last word."""
+    prompts = profile.prompts.named("task")
     agent = {
-        "system_template": _for_mini(prompts["system"]),
-        "instance_template": _for_mini(prompts["instance"]),
+        "system_template": prompts.system,
+        "instance_template": prompts.instance,
         "step_limit": profile.step_limit or 0,
         "cost_limit": 0,  # local models cost nothing; mini's limit of 3 would not hold them anyway
     }
@@ -27,14 +23,8 @@ def compose(provider, profile) -> dict[str, Any]:
     environment = {
         "environment_class": ENVIRONMENT_CLASS,
         "bundles": list(profile.bundles),
-        "env": {k: str(v) for k, v in (profile.tool_env or {}).items()},
+        "env": dict(profile.tool_env),
     }
     sections = {"agent": agent, "model": model, "environment": environment}
-    return {name: section | own.get(name, {}) for name, section in sections.items()}
+    return {name: section | profile.mini.get(name, {}) for name, section in sections.items()}
 
-
-def _for_mini(template: str) -> str:
-    """SWE-agent's name of the issue is set to mini's, so that one profile serves both."""
-    if "problem_statement" not in template:
-        return template
-    return "{%- set problem_statement = task -%}" + template
