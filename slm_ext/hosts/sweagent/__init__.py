@@ -12,8 +12,7 @@ from __future__ import annotations
 __all__ = ["INSTALL_LINE", "available"]
 
 INSTALL_LINE = (
-    'pip install -e "git+https://github.com/SWE-agent/SWE-agent'
-    '@3ea751c087f32b16e039a2233dd6eefecef325d5#egg=sweagent"'
+    'pip install -e "git+https://github.com/SWE-agent/SWE-agent@3ea751c087f32b16e039a2233dd6eefecef325d5#egg=sweagent"'
 )
 
 

@@ -16,8 +16,10 @@ from typing import Any
 
 import yaml
 
-from slm_ext.errors import UsageError
-from slm_ext.hosts.sweagent.config import providers_in
+from slm_ext.errors import RegistryError, UsageError
+from slm_ext.registry import load_registry
+from slm_ext.registry.documents import read_document
+from slm_ext.registry.entries import SECTION
 
 __all__ = ["CommandLine"]
 
@@ -30,8 +32,8 @@ class CommandLine:
     config_files: list[Path] = field(default_factory=list)
     name: str | None = None
     """The provider chosen by `--slm`, by `slm:` in a YAML file or by `SWE_AGENT_SLM`, in this order."""
-    layers: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    """`slm_providers` of each YAML file, labelled with the file."""
+    layers: list[tuple[str, Path]] = field(default_factory=list)
+    """The YAML files that define providers, labelled for messages."""
     no_config_file: bool = False
     only_help: bool = False
 
@@ -53,7 +55,7 @@ class CommandLine:
         found = [(path, *_read(path)) for path in options.config]
         named = [values["slm"] for _, values, _ in found if values.get("slm") is not None]
         name = flag if flag is not None else named[-1] if named else environ.get("SWE_AGENT_SLM") or None
-        layers = [(str(path), providers_in(values)) for path, values, _ in found if providers_in(values)]
+        layers = [(str(path), path) for path, values, _ in found if _defines_providers(values)]
         if name is not None or layers:
             for _, _, error in found:
                 if error is not None:
@@ -78,7 +80,6 @@ class CommandLine:
             RegistryError: the provider or its profile is unknown or cannot be used.
         """
         from slm_ext.hosts.sweagent.profile import agent_options
-        from slm_ext.registry import load_registry
 
         registry = load_registry(extra_layers=self.layers)
         if self.name is None:
@@ -86,7 +87,7 @@ class CommandLine:
             return
         provider = registry.provider(self.name)
         provider.resolve_api_key()
-        if self.no_config_file or provider.profile is None:
+        if self.no_config_file:
             yield self.words, None
             return
         options = {"agent": agent_options(registry.profile(provider.profile))}
@@ -125,26 +126,14 @@ def _flag(words: list[str]) -> str | None:
     return values[0] if values else None
 
 
-def _read(path: Path) -> tuple[dict[str, Any], UsageError | None]:
+def _defines_providers(values: dict[str, Any]) -> bool:
+    agent = values.get("agent")
+    model = agent.get("model") if isinstance(agent, dict) else None
+    return SECTION in values or (isinstance(model, dict) and SECTION in model)
+
+
+def _read(path: Path) -> tuple[dict[str, Any], RegistryError | None]:
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        return {}, _unreadable(path, str(error))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark is not None else ""
-        return {}, _unreadable(path, f"{getattr(error, 'problem', None) or error}{line}")
-    if values is None:
-        return {}, None
-    if not isinstance(values, dict):
-        return {}, _unreadable(path, f"a {type(values).__name__} at the top")
-    return values, None
-
-
-def _unreadable(path: Path, seen: str) -> UsageError:
-    return UsageError(
-        f"read --config {path}",
-        seen=seen,
-        allowed="a YAML file with a mapping at the top",
-        next_step="correct the file, or leave it out",
-    )
+        return dict(read_document(path).data), None
+    except RegistryError as error:
+        return {}, error

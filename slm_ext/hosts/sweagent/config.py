@@ -1,8 +1,8 @@
 """`slm` and `slm_providers` in SWE-agent's run configurations.
 
-`RunSingleConfig` and `RunBatchConfig` are subclassed with two fields that are excluded from every dump, so what SWE-agent
-prints, writes and loads again is what stock SWE-agent knows. A settings source puts the chosen provider between the
-command line and the YAML files: flag > provider > YAML > environment.
+`RunSingleConfig` and `RunBatchConfig` are subclassed with two fields that are excluded from every dump, so what
+SWE-agent prints, writes and loads again is what stock SWE-agent knows. A settings source puts the chosen provider
+between the command line and the YAML files: flag > provider > YAML > environment.
 """
 
 from __future__ import annotations
@@ -101,7 +101,11 @@ class SlmSource(PydanticBaseSettingsSource):
 
         registry = registry_for({**providers_in(self._yaml), **providers_in(flags)})
         provider = registry.provider(str(name))
-        return {"slm": str(name), "agent": {"model": model_options(provider, registry)}}
+        options = model_options(provider, registry)
+        written = _mapping(_mapping(_mapping(self._yaml.get("agent")).get("model")).get("completion_kwargs"))
+        if both := {key: value for key, value in provider.completion_kwargs.items() if key in written}:
+            options["completion_kwargs"] = both
+        return {"slm": str(name), "agent": {"model": options}}
 
 
 def providers_in(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -106,7 +106,9 @@ def test_asked():
     assert asked(["--agent.model.name=slm/tiny"], {})
     assert asked(["--agent.model.name", "slm/tiny"], {})
     assert asked([], {"SWE_AGENT_SLM": "tiny"})
-    assert not asked(["run", "--agent.model.name", "gpt-4o", "--problem_statement.text", "slmall"], {"SWE_AGENT_SLM": ""})
+    assert not asked(
+        ["run", "--agent.model.name", "gpt-4o", "--problem_statement.text", "slmall"], {"SWE_AGENT_SLM": ""}
+    )
 
 
 def test_asked_reads_the_configuration_files(tmp_path):

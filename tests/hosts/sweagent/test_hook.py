@@ -94,7 +94,8 @@ def test_it_delegates_to_the_finder_of_an_editable_install(toy, run_python):
                 def find_spec(cls, fullname, path=None, target=None):
                     if fullname == "toy":
                         root = Path({str(toy)!r}) / "toy"
-                        return spec_from_file_location("toy", root / "__init__.py", submodule_search_locations=[str(root)])
+                        file = root / "__init__.py"
+                        return spec_from_file_location("toy", file, submodule_search_locations=[str(root)])
             sys.meta_path.append(Editable)
             """
         )

@@ -69,7 +69,7 @@ class Binding:
                 "enter SWE-agent for --slm",
                 seen=self.problem,
                 allowed="SWE-agent 1.1 as at its tag v1.1.0 or its main at 3ea751c",
-                next_step="pip install the version above, or use slm run --host mini; SLM_EXT_DISABLE=1 runs it without us",
+                next_step="install one of them, or use slm run --host mini; SLM_EXT_DISABLE=1 keeps slm-ext out",
             )
             print(error, file=sys.stderr)
             raise SystemExit(error.exit_code)
@@ -91,9 +91,9 @@ def _get_agent(original: Any) -> Any:
     @wraps(original)
     def get_agent_from_config(config: Any) -> Any:
         agent = original(config)
-        from slm_ext.hosts.sweagent.session import model_names
+        from slm_ext.hosts.sweagent.session import models_in
 
-        if model_names(config):
+        if models_in(config):
             from slm_ext.hosts.sweagent.records import CallRecords
 
             agent.add_hook(CallRecords())

@@ -17,7 +17,10 @@ def enter() -> None:
     try:
         if os.environ.get("SLM_EXT_DISABLE", "0") in ("", "0") and is_sweagent(sys.argv, sys.orig_argv):
             from slm_ext.hosts.sweagent.bootstrap import install
+            from slm_ext.hosts.sweagent.bootstrap.request import asked
 
+            if asked(sys.argv[1:], os.environ):  # SWE-agent imports litellm, which would fetch its price list
+                os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
             install()
     except Exception as error:
         _complain(error)

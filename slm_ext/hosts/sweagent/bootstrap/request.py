@@ -7,6 +7,7 @@ Errs on the side of yes: a false yes costs a stock run nothing as long as all sy
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 __all__ = ["asked"]
 
@@ -29,7 +30,7 @@ def asked(args: Sequence[str], environ: Mapping[str, str]) -> bool:
 
 def _config_files(words: list[str]) -> list[str]:
     inline = [word.partition("=")[2] for word in words if word.startswith("--config=")]
-    return inline + [after for word, after in zip(words, words[1:], strict=False) if word == "--config"]
+    return inline + [after for word, after in pairwise(words) if word == "--config"]
 
 
 def _names_us(path: str) -> bool:

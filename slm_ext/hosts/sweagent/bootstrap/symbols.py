@@ -99,7 +99,9 @@ TABLE: tuple[Symbol, ...] = (
     Symbol("sweagent.exceptions", "InstanceCallLimitExceededError", Error()),
     Symbol("sweagent.exceptions", "ModelConfigurationError", Error()),
     Symbol("sweagent.tools.parsing", "FunctionCallingParser", Fields(("error_message", "type"))),
-    Symbol("sweagent.tools.parsing", "FunctionCallingParser.__call__", Parameters(("self", "model_response", "commands"))),
+    Symbol(
+        "sweagent.tools.parsing", "FunctionCallingParser.__call__", Parameters(("self", "model_response", "commands"))
+    ),
     Symbol("sweagent.tools.tools", "ToolConfig", Fields(("parse_function", "bundles", "env_variables"))),
     Symbol(
         "sweagent.agent.hooks.abstract",
@@ -134,7 +136,9 @@ TABLE: tuple[Symbol, ...] = (
     ),
     Symbol("sweagent.agent.models", "get_model", Parameters(("args", "tools"))),
     Symbol("sweagent.agent.agents", "TemplateConfig", Fields(("system_template", "instance_template"))),
-    Symbol("sweagent.agent.agents", "DefaultAgentConfig", Fields(("templates", "tools", "history_processors", "model"))),
+    Symbol(
+        "sweagent.agent.agents", "DefaultAgentConfig", Fields(("templates", "tools", "history_processors", "model"))
+    ),
     Symbol("sweagent.agent.agents", "DefaultAgent", Members(("from_config", "add_hook", "setup", "run"))),
     Symbol("sweagent.agent.agents", "get_agent_from_config", Parameters(("config",))),
     Symbol("sweagent.run.common", "BasicCLI.__init__", Parameters(("self", "config_type"))),

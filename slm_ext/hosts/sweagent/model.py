@@ -1,0 +1,144 @@
+"""`SlmModel`: SWE-agent's model interface over our completion, for every model called `slm/NAME`.
+
+It raises SWE-agent's own exceptions, so requeries, limits and exit statuses are SWE-agent's; counts are the server's.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sweagent.agent.models import AbstractModel, GenericAPIModelConfig, InstanceStats
+from sweagent.exceptions import (
+    ContextWindowExceededError,
+    FunctionCallingFormatError,
+    InstanceCallLimitExceededError,
+    ModelConfigurationError,
+)
+from sweagent.tools.parsing import FunctionCallingParser
+from sweagent.tools.tools import ToolConfig
+from sweagent.utils.log import get_logger
+
+from slm_ext.bundles import load_bundles, tool_schemas
+from slm_ext.completion import Answer, Completion
+from slm_ext.errors import BundleError, ContextOverflow, FormatRejected, SlmError
+from slm_ext.hosts.sweagent.config import PREFIX
+from slm_ext.hosts.sweagent.parser import REJECTED, BundleParser
+from slm_ext.hosts.sweagent.profile import provider_for
+from slm_ext.hosts.sweagent.session import Session, current
+
+__all__ = ["SlmModel"]
+
+
+class SlmModel(AbstractModel):
+    """A small language model as a SWE-agent model.
+
+    Args:
+        config: `agent.model`. The settings source has put the provider's values into it, below the flags.
+        tools: the agent's own copy of its tools. Its function-calling parser is replaced by ours.
+
+    Raises:
+        ModelConfigurationError: the provider cannot be used.
+    """
+
+    def __init__(self, config: GenericAPIModelConfig, tools: ToolConfig):
+        self.config = config
+        self.stats = InstanceStats()
+        self.logger = get_logger("swea-lm", emoji="🤖")
+        self.answer: Answer | None = None
+        """The latest reply, accepted or not."""
+        try:
+            self.session: Session = current(config.name.removeprefix(PREFIX))
+            self.provider = provider_for(config, self.session.provider)
+            self.tools = _schemas(tools)
+        except SlmError as error:
+            raise ModelConfigurationError(str(error)) from None
+        self._takes_rejections = isinstance(tools.parse_function, BundleParser)
+        self._completion: Completion | None = None
+        self._recorder: Any = None
+
+    @property
+    def instance_cost_limit(self) -> float:
+        """0: local models have no price."""
+        return 0
+
+    def record_to(self, folder: Path, instance_id: str) -> Any:
+        """Record every call from now on in `folder/calls.jsonl`; returns the recorder."""
+        from slm_ext.traces import Recorder
+
+        key = self.provider.api_key.get_secret_value() if self.provider.api_key else None
+        self._recorder = Recorder(folder / "calls.jsonl", self.session.run_id, instance_id, secrets=[key])
+        self._completion = None
+        return self._recorder
+
+    def query(self, history: list[Any], n: int | None = None, temperature: float | None = None) -> Any:
+        """The next reply as `{message, tool_calls}`, or a list of `n` of them where `n` is larger than 1.
+
+        Args:
+            history: SWE-agent's history items; not changed.
+            temperature: for this query only.
+
+        Raises:
+            ContextWindowExceededError: the prompt does not fit the model's window.
+            FunctionCallingFormatError: the reply holds no usable call, and the agent's parser is not ours.
+            InstanceCallLimitExceededError: `per_instance_call_limit` calls were made.
+            ProviderDown: the endpoint is gone or refuses for good.
+        """
+        if n is not None and n > 1:
+            return [self.query(history, temperature=temperature) for _ in range(n)]
+        limit = self.config.per_instance_call_limit
+        if 0 < limit <= self.stats.api_calls:
+            raise InstanceCallLimitExceededError(f"{self.stats.api_calls} calls made, limit {limit}")
+        self.stats.api_calls += 1
+        try:
+            self.answer = self._ready(temperature).complete([_message(item, self.config) for item in history])
+        except FormatRejected as rejected:
+            self.answer = rejected.reply
+            self._count(rejected.reply.usage)
+            if not self._takes_rejections:
+                raise FunctionCallingFormatError(rejected.rejection.text(), "invalid_json") from None
+            return {"message": rejected.reply.message["content"], "tool_calls": [], REJECTED: rejected.rejection}
+        except ContextOverflow as error:
+            raise ContextWindowExceededError(str(error)) from None
+        self._count(self.answer.usage)
+        message = self.answer.message
+        reply = {"message": message["content"]}
+        return reply | {"tool_calls": message.get("tool_calls", [])} if self.tools else reply
+
+    def _ready(self, temperature: float | None) -> Completion:
+        if temperature is not None and temperature != self.provider.temperature:
+            provider = self.provider.model_copy(update={"temperature": temperature})
+            return Completion(provider, self.session.handle, tools=self.tools, recorder=self._recorder)
+        if self._completion is None:
+            self._completion = Completion(self.provider, self.session.handle, tools=self.tools, recorder=self._recorder)
+        return self._completion
+
+    def _count(self, usage: dict[str, Any]) -> None:
+        self.stats.tokens_sent += usage.get("in") or 0
+        self.stats.tokens_received += usage.get("out") or 0
+        self.logger.debug("usage=%s, total_calls=%s", usage, self.stats.api_calls)
+
+
+def _message(item: dict[str, Any], config: GenericAPIModelConfig) -> dict[str, Any]:
+    if item["role"] == "system" and getattr(config, "convert_system_to_user", False):
+        return {**item, "role": "user"}
+    return item
+
+
+def _schemas(tools: ToolConfig) -> list[dict[str, Any]]:
+    """What the model is shown; puts our parser in place where the tools are those of our bundles."""
+    if not tools.use_function_calling:
+        return []
+    shown = {schema["function"]["name"]: schema for schema in tools.tools}
+    ours, bundles = {}, []
+    for bundle in tools.bundles:
+        try:
+            loaded = load_bundles([str(bundle.path)])
+        except BundleError:
+            continue  # a bundle of SWE-agent's own or of the user's
+        bundles += [one for one in loaded if one.path not in [other.path for other in bundles]]
+        ours |= {schema["function"]["name"]: schema for schema in tool_schemas(loaded)}
+    names = [name for name in shown if name in ours]
+    if type(tools.parse_function) is FunctionCallingParser:
+        tools.parse_function = BundleParser.of(tools.parse_function, bundles, names)
+    return [ours.get(name, schema) for name, schema in shown.items()]

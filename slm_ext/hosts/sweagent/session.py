@@ -1,0 +1,141 @@
+"""The servers of a SWE-agent run: acquired before it starts, given back when it ends, also when it raises."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel
+
+from slm_ext.hosts.sweagent.config import PREFIX
+from slm_ext.hosts.sweagent.profile import provider_for
+
+__all__ = ["Session", "current", "models_in", "registry_for", "serving"]
+
+
+@dataclass
+class Session:
+    """One provider in use by this process; every model of its name shares it."""
+
+    provider: Any
+    handle: Any
+    run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+
+_sessions: dict[str, Session] = {}
+_lock = threading.Lock()
+
+
+@contextmanager
+def serving(config: Any) -> Iterator[None]:
+    """Serve every `slm/NAME` of a run configuration inside the `with` block; nothing to do for a stock one.
+
+    Raises:
+        RegistryError, UsageError: a provider that cannot be used; nothing was started.
+        ServingError: a server that could not be started; those before it are given back.
+    """
+    models = models_in(config.agent)
+    if not models:
+        yield
+        return
+    registry = registry_for(getattr(config, "slm_providers", {}))
+    providers = {}
+    for model in models:
+        name = model.name.removeprefix(PREFIX)
+        providers[name] = registry.provider(name)
+        provider_for(model, providers[name], tell=_note).resolve_api_key()
+        _require_same_tools(providers[name], registry.profile(providers[name].profile).bundles)
+    with ExitStack() as stack:
+        for provider in providers.values():
+            stack.enter_context(_open(provider))
+        yield
+
+
+def current(name: str) -> Session:
+    """The session of the provider `name`.
+
+    Outside of `serving`, as when a program builds an agent itself, the provider is acquired here and given back when
+    the process ends.
+
+    Raises:
+        RegistryError, UsageError, ServingError: as `serving`.
+    """
+    with _lock:
+        if name not in _sessions:
+            import atexit
+
+            from slm_ext.serving import acquire
+
+            provider = registry_for({}).provider(name)
+            handle = acquire(provider, on_event=_tell)
+            atexit.register(handle.release)
+            _sessions[name] = Session(provider, handle)
+        return _sessions[name]
+
+
+def registry_for(slm_providers: Mapping[str, Any]) -> Any:
+    """The registry with the providers of a SWE-agent configuration on top."""
+    from slm_ext.registry import load_registry
+
+    layers = [("slm_providers", {"slm_providers": dict(slm_providers)})] if slm_providers else []
+    return load_registry(extra_layers=layers)
+
+
+def models_in(config: Any) -> list[Any]:
+    """Every model configuration called `slm/NAME` in an agent configuration, retry loops and samplers included."""
+    found: list[Any] = []
+
+    def visit(value: Any) -> None:
+        if isinstance(value, BaseModel):
+            name = getattr(value, "name", None)
+            if isinstance(name, str) and name.startswith(PREFIX) and hasattr(value, "per_instance_call_limit"):
+                found.append(value)
+            for field_name in type(value).model_fields:
+                visit(getattr(value, field_name, None))
+        elif isinstance(value, list | tuple):
+            for item in value:
+                visit(item)
+
+    visit(config)
+    return found
+
+
+@contextmanager
+def _open(provider: Any) -> Iterator[None]:
+    from slm_ext.serving import acquire
+
+    with acquire(provider, on_event=_tell) as handle:
+        with _lock:
+            _sessions[provider.name] = Session(provider, handle)
+        try:
+            yield
+        finally:
+            with _lock:
+                _sessions.pop(provider.name, None)
+
+
+def _require_same_tools(provider: Any, bundles: list[str]) -> None:
+    """A model that was trained with certain tools is refused with others: it would not know them.
+
+    Raises:
+        BundleError: the hash in the model's config.json differs from that of the profile's bundles.
+    """
+    from slm_ext.bundles import load_bundles, require_hash
+    from slm_ext.registry import declared_tools_hash
+
+    expected = declared_tools_hash(provider)
+    if expected:
+        require_hash(load_bundles(list(bundles)), expected, provider.name)
+
+
+def _tell(stage: str, message: str) -> None:
+    print(f"slm: {stage}: {message}", file=sys.stderr, flush=True)
+
+
+def _note(message: str) -> None:
+    _tell("note", message)
