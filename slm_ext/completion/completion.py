@@ -66,33 +66,23 @@ class Completion:
         call = _Call(self, view)
         status, error = "interrupted", None
         try:
-            call.ask()
-            status = "rejected" if call.reply.rejection else "ok"
+            reply, answer = call.ask()
+            status = "rejected" if reply.rejection else "ok"
         except (ContextOverflow, ProviderDown) as failure:
             status, error = ("overflow" if isinstance(failure, ContextOverflow) else "provider_down"), str(failure)
             raise
         finally:
             call.record(status, error)
-        return self._accepted(call)
+        return self._accepted(reply, answer)
 
     def close(self) -> None:
         """Close the connections; the handle stays its owner's."""
         self._sender.close()
 
-    def _accepted(self, call: _Call) -> Answer:
-        reply = call.reply
-        answer = Answer(
-            message=reply.message,
-            calls=[reply.call] if reply.call else [],
-            thought=reply.thought,
-            finish_reason=reply.finish_reason,
-            usage=call.usage,
-            raw=call.raw,
-            call_id=call.id,
-        )
+    def _accepted(self, reply: Reply, answer: Answer) -> Answer:
         if reply.rejection is not None:
             self._rejected.append(reply.message)
-            self._retries.append(call.id)
+            self._retries.append(answer.call_id)
             raise FormatRejected(
                 f"read the reply of provider {self.provider.name!r}",
                 rejection=reply.rejection,
@@ -118,7 +108,7 @@ class _Call:
         self.usage: dict[str, Any] = {"latency_s": 0.0}
         self.attempts = 0
 
-    def ask(self) -> None:
+    def ask(self) -> tuple[Reply, Answer]:
         """Send the view and judge the reply. Raises ContextOverflow, ProviderDown."""
         owner = self.owner
         self._fits(owner._meter.estimate(self.size), "about ")
@@ -131,9 +121,19 @@ class _Call:
         self.usage = usage_of(self.raw, self.usage["latency_s"])
         owner._meter.learn(self.size, self.usage["in"])
         self._fits(self.usage["in"] or 0, "")
-        self.reply = read_reply(self.raw, owner.tools, self.id)
-        if self.reply.rejection is not None:
-            self.reply.rejection = self.reply.rejection.at(len(owner._retries) + 1)
+        self.reply = reply = read_reply(self.raw, owner.tools, self.id)
+        if reply.rejection is not None:
+            reply.rejection = reply.rejection.at(len(owner._retries) + 1)
+        answer = Answer(
+            message=reply.message,
+            calls=[reply.call] if reply.call else [],
+            thought=reply.thought,
+            finish_reason=reply.finish_reason,
+            usage=self.usage,
+            raw=self.raw,
+            call_id=self.id,
+        )
+        return reply, answer
 
     def record(self, status: str, error: str | None) -> None:
         """Write the call record, whatever became of the call."""

@@ -25,7 +25,8 @@ def parse_native(message: dict, tools: list[dict] | None) -> Parsed:
     calls: list[ToolCall] = []
     for i, item in enumerate(message.get("tool_calls") or [], start=1):
         function = item.get("function") if isinstance(item, dict) else None
-        name = function.get("name") if isinstance(function, dict) else None
+        function = function if isinstance(function, dict) else {}
+        name = function.get("name")
         if not isinstance(name, str) or not name:
             return Parsed(calls, text, _rejection("malformed", "a call without a name", item, "", tools))
         arguments, problem = _decode(function.get("arguments"))
