@@ -105,7 +105,7 @@ def _help() -> str:
             "",
             *lines,
             "",
-            "`slm VERB --help` shows a verb's flags. With every verb: --json prints one JSON document, --debug tracebacks.",
+            "`slm VERB --help` shows its flags. All verbs take --json (one document on stdout) and --debug (traceback).",
         ]
     )
 

@@ -16,7 +16,7 @@ from slm_ext.errors import UsageError
 from slm_ext.registry.fields import Count, Endpoint, Fraction, Seconds, Temperature, Text, check_key, number
 from slm_ext.registry.servers import ServerSpec
 
-__all__ = ["Capabilities", "Provider", "Retry"]
+__all__ = ["DUMMY_KEY", "Capabilities", "Provider", "Retry", "secrets_in"]
 
 Tokens = Annotated[int, number, Field(ge=0)]
 
@@ -225,24 +225,32 @@ class Provider(BaseModel):
             data["api_key"] = self.key_reference or MASK
         if self.server is not None:
             data["server"]["env"] = dict.fromkeys(self.server.env, MASK)
-        return _masked(data)
+        return _masked(data, secrets_in(data))
 
 
 MASK = "**********"
 _SECRET_WORDS = ("api_key", "apikey", "authorization", "password", "secret", "token")
-_HARMLESS = {"max_input_tokens", "max_output_tokens", "max_tokens", "num_draft_tokens", "context_tokens", "api_key"}
+_HARMLESS = {"api_key"}  # masked above, where it is no reference
 
 
-def _masked(value: Any) -> Any:
-    """Mask text below keys that name a secret: headers in `completion_kwargs`."""
-    if isinstance(value, dict):
-        return {
-            key: MASK
-            if isinstance(item, str) and key not in _HARMLESS and any(word in key.lower() for word in _SECRET_WORDS)
-            else _masked(item)
-            for key, item in value.items()
-        }
-    return [_masked(item) for item in value] if isinstance(value, list) else value
+def secrets_in(value: Any, path: str = "") -> list[str]:
+    """Dotted paths of texts whose name says that they are a secret, e.g. `extra_headers.Authorization`."""
+    if not isinstance(value, dict):
+        return []
+    found = []
+    for key, item in value.items():
+        here = f"{path}.{key}" if path else str(key)
+        if isinstance(item, str) and key not in _HARMLESS and any(word in str(key).lower() for word in _SECRET_WORDS):
+            found.append(here)
+        found += secrets_in(item, here)
+    return found
+
+
+def _masked(value: Any, hidden: list[str], path: str = "") -> Any:
+    if not isinstance(value, dict):
+        return value
+    within = {key: f"{path}.{key}" if path else str(key) for key in value}
+    return {key: MASK if within[key] in hidden else _masked(item, hidden, within[key]) for key, item in value.items()}
 
 
 def _same(value: Any, neutral: Any) -> bool:
