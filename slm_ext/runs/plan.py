@@ -104,10 +104,7 @@ def _provider(request: RunRequest, layers: list[tuple[str, dict]]):
     from slm_ext.registry import load_registry
 
     registry = load_registry(extra_layers=layers)
-    name = request.slm.removeprefix("slm/")
-    if not name.strip():
-        raise UsageError("choose a model", seen="no NAME", allowed=", ".join(registry.names()), next_step="--slm NAME")
-    provider = registry.provider(name)
+    provider = registry.provider(request.slm)
     return provider, registry.profile(provider.profile)
 
 
