@@ -105,7 +105,7 @@ def _help() -> str:
             "",
             *lines,
             "",
-            "`slm VERB --help` shows its flags. All verbs take --json (one document on stdout) and --debug (traceback).",
+            "`slm VERB --help` shows its flags. All take --json (one document on stdout) and --debug (traceback).",
         ]
     )
 
