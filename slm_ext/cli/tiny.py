@@ -1,0 +1,163 @@
+"""`slm tiny`: train flywheel-tiny from nothing, export it, and measure it through the real server and agent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from slm_ext.cli._common import SWITCH, CommonFlags, emit, parse, say, takes
+from slm_ext.errors import UsageError
+
+__all__ = ["main"]
+
+
+@dataclass
+class TrainFlags(CommonFlags):
+    """Train the model, or continue where an interrupted training stopped. Ctrl-C saves and stops."""
+
+    work: Path = field(default=Path(".work/tiny"), metadata=takes("DIR", type=Path))
+    """folder of tokenizer, shards, checkpoint and log"""
+    steps: int = field(default=3200, metadata=takes("N", type=int))
+    """optimiser steps in all; the last 30 % lower the learning rate to zero"""
+    seed: int = field(default=1, metadata=takes("S", type=int))
+    """of weights and corpus"""
+    threads: int = field(default=2, metadata=takes("N", type=int))
+    """processor cores to train on"""
+    device: str = field(default="cpu", metadata=takes("cpu|cuda"))
+    """where to train"""
+
+
+@dataclass
+class ExportFlags(CommonFlags):
+    """Write the checkpoint as a model folder and compare mlx-lm's logits with PyTorch's, before and after 8-bit."""
+
+    work: Path = field(default=Path(".work/tiny"), metadata=takes("DIR", type=Path))
+    """folder of a training"""
+    out: Path | None = field(default=None, metadata=takes("DIR", type=Path))
+    """model folder to write (default: the one that is shipped)"""
+
+
+@dataclass
+class EvalFlags(CommonFlags):
+    """Give the model tasks it has never seen, through the real server and the real agent, and count."""
+
+    slm: str = field(default="flywheel-tiny", metadata=takes("NAME"))
+    """provider to measure"""
+    tasks: int = field(default=200, metadata=takes("N", type=int))
+    """how many"""
+    seed: int = field(default=7, metadata=takes("S", type=int))
+    """which ones"""
+    held_out_families: bool = field(default=False, metadata=SWITCH)
+    """bugs in families of functions that were left out of the training"""
+    host: str = field(default="mini", metadata=takes("mini|sweagent"))
+    """the agent"""
+    workers: int = field(default=2, metadata=takes("N", type=int))
+    """tasks at a time"""
+    out: Path | None = field(default=None, metadata=takes("DIR", type=Path))
+    """keep all records here"""
+
+
+def main(argv: list[str]) -> int:
+    """Run the verb; errors are the caller's to show."""
+    verbs = {"train": (_train, TrainFlags), "export": (_export, ExportFlags), "eval": (_eval, EvalFlags)}
+    if argv and argv[0] in ("-h", "--help"):
+        print("usage: slm tiny {train,export,eval} …\n")
+        for name, (_, flags) in verbs.items():
+            print(f"  {name:<7} {(flags.__doc__ or '').splitlines()[0]}")
+        print("\n`slm tiny VERB --help` shows the flags.")
+        return 0
+    if not argv or argv[0] not in verbs:
+        raise UsageError(
+            "read the command line of slm tiny",
+            seen=argv[0] if argv else "no verb",
+            allowed=", ".join(verbs),
+            next_step="slm tiny --help",
+        )
+    run, flags = verbs[argv[0]]
+    return run(parse(flags, f"tiny {argv[0]}", argv[1:]))
+
+
+def _train(flags: TrainFlags) -> int:
+    _need("torch", "train", "train flywheel-tiny")
+    from slm_ext.tiny.training import TrainingPlan, train
+
+    plan = TrainingPlan(steps=flags.steps, seed=flags.seed, threads=flags.threads, device=flags.device)
+    last: dict = {}
+
+    def log(entry: dict) -> None:
+        last.update(entry)
+        if not flags.quiet:
+            left = (flags.steps - entry["step"]) * entry["seconds"] / max(1, entry["step"])
+            say(" ".join(f"{k} {v}" for k, v in entry.items()) + f"  about {left / 60:.0f} min left")
+
+    say(f"training in {flags.work}; Ctrl-C saves and stops, the same command continues")
+    checkpoint = train(flags.work, plan, on_log=log)
+    if flags.json:
+        emit({"checkpoint": str(checkpoint), **last})
+    else:
+        print(f"trained: {checkpoint}\nnext: slm tiny export --work {flags.work}")
+    return 0
+
+
+def _export(flags: ExportFlags) -> int:
+    import tempfile
+
+    _need("torch", "train", "export flywheel-tiny")
+    _need("mlx_lm", "mlx", "compare the exported model with mlx-lm")
+    from slm_ext.paths import tiny_model_dir
+    from slm_ext.tiny import corpus
+    from slm_ext.tiny.export import compare_logits, export, quantize
+
+    checkpoint, tokenizer = flags.work / "checkpoint.pt", flags.work / "tokenizer.json"
+    if not checkpoint.exists():
+        raise UsageError(
+            "export flywheel-tiny", seen=f"no {checkpoint}", allowed="the folder of a training", next_step="slm tiny train"
+        )
+    folder = flags.out or tiny_model_dir()
+    export(checkpoint, tokenizer, folder)
+    texts = corpus.sample_texts(424242, 8)
+    report = {"fp16": compare_logits(checkpoint, folder, texts)}
+    with tempfile.TemporaryDirectory() as scratch:
+        quantize(folder, Path(scratch) / "q8")
+        report["8-bit"] = compare_logits(checkpoint, Path(scratch) / "q8", texts)
+    size = sum(f.stat().st_size for f in folder.iterdir())
+    if flags.json:
+        emit({"folder": str(folder), "bytes": size, "logits": report})
+    else:
+        print(f"{folder}: {size / 1e6:.2f} MB")
+        for name, row in report.items():
+            print(f"  {name:<6} against PyTorch: " + ", ".join(f"{k} {v:.5f}" for k, v in row.items()))
+    return 0 if report["fp16"]["same_next"] > 0.99 else 1
+
+
+def _eval(flags: EvalFlags) -> int:
+    from slm_ext.tiny.evaluation import evaluate, held_out_tasks
+
+    say(f"making {flags.tasks} tasks")
+    tasks = held_out_tasks(flags.tasks, flags.seed, flags.held_out_families)
+    done: list[bool] = []
+
+    def show(index: int, task, result) -> None:
+        done.append(bool(result.resolved))
+        if not flags.quiet:
+            mark = "resolved" if result.resolved else "unresolved"
+            say(f"{len(done)}/{len(tasks)} {mark} ({sum(done)} so far) {task.family}/{task.kind} {result.exit_status}")
+
+    summary = evaluate(flags.slm, tasks, flags.host, flags.workers, flags.out, show)
+    summary |= {"seed": flags.seed, "held_out_families": flags.held_out_families, "host": flags.host}
+    if flags.json:
+        emit(summary)
+    else:
+        low, high = summary["wilson_95"]
+        print(f"resolved {summary['resolved']} of {summary['tasks']} ({summary['rate']:.1%}, 95 % {low:.1%} to {high:.1%})")
+        print(f"median {summary['median_steps']} steps, {summary['median_seconds']} s; weights {summary['weights_sha256']}")
+    return 0
+
+
+def _need(package: str, extra: str, attempted: str) -> None:
+    from importlib.util import find_spec
+
+    from slm_ext.errors import MissingExtra
+
+    if find_spec(package) is None:
+        raise MissingExtra(package, extra, attempted)

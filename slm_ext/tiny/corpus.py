@@ -1,0 +1,123 @@
+"""Token rows for training: trajectories of fresh tasks, each token with its loss weight.
+
+Rows are made from seeds, so a shard is a pure function of (seed, families, tokenizer). A shard is an `.npz` with
+`tokens` (uint16, all rows joined), `weights` (uint8, hundredths) and `offsets` (row starts, one more than rows).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from slm_ext.tiny import families
+from slm_ext.tiny.execution import Runaway, limit_memory
+from slm_ext.tiny.tasks import Task, make_task
+from slm_ext.tiny.trajectories import make_trajectory
+from slm_ext.tiny.wire import render, segments
+
+__all__ = ["WEIGHTS", "load_shard", "make_rows", "sample_texts", "system_prompt", "tasks", "write_shard"]
+
+WEIGHTS = {"tool": 15, "user": 10, "system": 0, "frame": 0}
+"""Loss weight of what the model reads, in hundredths; its own trained turns weigh 100, detours 0."""
+
+MAX_TOKENS = 2000
+
+
+def system_prompt() -> str:
+    """The system prompt of the profile the model is served with: one source for training and serving."""
+    import yaml
+
+    from slm_ext.paths import config_dir
+
+    return yaml.safe_load((config_dir() / "profiles" / "tiny.yaml").read_text())["prompts"]["system"]
+
+
+def tasks(seed: int, names: list[str] | None = None, reserved: bool = False) -> Iterator[Task]:
+    """Endless tasks.
+
+    Args:
+        names: families to draw the bug from (default: the trained ones).
+        reserved: True gives only bugs kept for evaluation, False only those free for training.
+    """
+    trained = [f.name for f in families.trained()]
+    r = random.Random(seed)
+    while True:
+        task = make_task(random.Random(r.getrandbits(64)), names or trained, trained)
+        if task is not None and task.reserved == reserved:
+            yield task
+
+
+def conversations(seed: int, reserved: bool = False) -> Iterator[list[dict]]:
+    """Endless ideal trajectories, of training tasks or of reserved ones."""
+    system = system_prompt()
+    base = "/dev/shm" if Path("/dev/shm").is_dir() else None
+    with tempfile.TemporaryDirectory(dir=base) as folder:
+        for i, task in enumerate(tasks(seed, reserved=reserved)):
+            try:
+                yield make_trajectory(random.Random(f"{seed}/{i}"), task, system, Path(folder) / "repo")
+            except Runaway:
+                continue
+
+
+def sample_texts(seed: int, count: int) -> list[str]:
+    """Rendered trajectories to train a tokenizer on."""
+    source = conversations(seed)
+    return [render(next(source)) for _ in range(count)]
+
+
+def make_rows(tokenizer, seed: int, count: int, reserved: bool = False) -> Iterator[tuple[list[int], list[int]]]:
+    """`count` rows of (token ids, weights); rows over `MAX_TOKENS` are dropped, never cut."""
+    made = 0
+    for messages in conversations(seed, reserved):
+        row = encode(tokenizer, messages)
+        if len(row[0]) <= MAX_TOKENS:
+            yield row
+            made += 1
+            if made == count:
+                return
+
+
+def encode(tokenizer, messages: list[dict]) -> tuple[list[int], list[int]]:
+    """Token ids and weights of one conversation."""
+    ids: list[int] = []
+    weights: list[int] = []
+    trained = iter([m["train"] for m in messages if m["role"] == "assistant"])
+    for kind, text in segments(messages):
+        piece = tokenizer.encode(text, add_special_tokens=False).ids
+        weight = (100 if next(trained) else 0) if kind == "assistant" else WEIGHTS[kind]
+        ids += piece
+        weights += [weight] * len(piece)
+    return ids, weights
+
+
+def write_shard(path: Path, tokenizer_file: str, seed: int, count: int, reserved: bool = False) -> None:
+    """Make one shard in this process (meant for a worker: memory is limited) and put it in place atomically."""
+    from tokenizers import Tokenizer
+
+    limit_memory()
+    tokenizer = Tokenizer.from_file(tokenizer_file)
+    parent = os.getppid()
+    tokens: list[int] = []
+    weights: list[int] = []
+    offsets = [0]
+    for ids, marks in make_rows(tokenizer, seed, count, reserved):
+        tokens += ids
+        weights += marks
+        offsets.append(len(tokens))
+        if os.getppid() != parent:  # the training was killed: nobody waits for this shard
+            return
+    temporary = path.with_suffix(".tmp.npz")
+    np.savez(temporary, tokens=np.array(tokens, np.uint16), weights=np.array(weights, np.uint8), offsets=np.array(offsets))
+    temporary.replace(path)
+
+
+def load_shard(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Rows of a shard as (tokens, weights)."""
+    with np.load(path) as data:
+        tokens, weights, offsets = data["tokens"], data["weights"], data["offsets"]
+    return [(tokens[a:b], weights[a:b]) for a, b in zip(offsets[:-1], offsets[1:], strict=True)]

@@ -1,0 +1,146 @@
+"""What counts: reserved tasks through the real server and the real agent, each judged by its own tests.
+
+Every task becomes a git repository; `runs.run_task` does the rest, exactly as `slm run` would. All tasks share one
+served model, whose weights' hash goes into the result.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import multiprocessing
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+from slm_ext.tiny.tasks import Task
+
+__all__ = ["evaluate", "held_out_tasks", "wilson", "write_repository"]
+
+
+def held_out_tasks(count: int, seed: int, held_out_families: bool = False) -> list[Task]:
+    """`count` tasks no training run has seen: reserved bugs of trained families, or any bugs of held-out families."""
+    from slm_ext.tiny import corpus, families
+
+    if held_out_families:
+        names = [f.name for f in families.held_out()]
+        both = zip(corpus.tasks(seed, names, reserved=False), corpus.tasks(seed, names, reserved=True), strict=True)
+        return list(itertools.islice(itertools.chain.from_iterable(both), count))
+    return list(itertools.islice(corpus.tasks(seed, reserved=True), count))
+
+
+def write_repository(task: Task, folder: Path) -> None:
+    """The task as a git repository with one commit."""
+    for name, text in task.files.items():
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+    identity = ("-c", "user.name=eval", "-c", "user.email=eval@localhost")
+    for arguments in (("init", "-q"), ("add", "-A"), (*identity, "commit", "-q", "-m", "Import")):
+        subprocess.run(("git", "-C", str(folder), *arguments), check=True, capture_output=True)
+
+
+def evaluate(
+    slm: str,
+    tasks: list[Task],
+    host: str = "mini",
+    workers: int = 2,
+    out: Path | None = None,
+    on_result: Callable[[int, Task, object], None] | None = None,
+) -> dict:
+    """Run every task and count.
+
+    Args:
+        slm: registry name of the provider.
+        workers: tasks at a time, on one served model.
+        out: folder of the records; None keeps nothing.
+        on_result: called with (index, task, RunResult) as they end.
+
+    Returns:
+        `tasks`, `resolved`, `rate`, `wilson_95`, `weights_sha256`, `family` (name → tasks, resolved), `kind` likewise,
+        `steps` and `seconds` medians, `exit_statuses`.
+    """
+    from slm_ext.registry import load_registry
+    from slm_ext.serving import acquire
+
+    results: list = [None] * len(tasks)
+    context = multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory() as scratch, acquire(load_registry().provider(slm)) as handle:
+        base = out or Path(scratch)
+        with ProcessPoolExecutor(workers, mp_context=context) as pool:
+            jobs = {
+                pool.submit(_run, slm, i, task, host, base, Path(scratch)): i for i, task in enumerate(tasks)
+            }
+            for job in as_completed(jobs):
+                i = jobs[job]
+                results[i] = job.result()
+                if on_result:
+                    on_result(i, tasks[i], results[i])
+        weights = handle.identity.weights_sha
+    summary = _summary(tasks, results) | {"weights_sha256": weights}
+    if out:
+        (out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
+    return summary
+
+
+def _run(slm: str, index: int, task: Task, host: str, base: Path, scratch: Path):
+    from slm_ext.runs.request import RunRequest
+    from slm_ext.runs.task import run_task
+
+    repo = scratch / f"repo-{index:04d}"
+    write_repository(task, repo)
+    request = RunRequest(
+        slm=slm, repo=str(repo), issue=task.issue, host=host, python=sys.executable,
+        test=f"python -m pytest -q -p no:cacheprovider {task.test_path}", out=base / f"{index:04d}",
+        instance_id=f"{index:04d}-{task.family}", keep_clone=False,
+    )  # fmt: skip
+    return run_task(request)
+
+
+def _summary(tasks: list[Task], results: list) -> dict:
+    resolved = sum(bool(r.resolved) for r in results)
+    return {
+        "tasks": len(tasks),
+        "resolved": resolved,
+        "rate": round(resolved / len(tasks), 4) if tasks else None,
+        "wilson_95": [round(x, 4) for x in wilson(resolved, len(tasks))],
+        "family": _by(tasks, results, "family"),
+        "kind": _by(tasks, results, "kind"),
+        "exit_statuses": _count(r.exit_status for r in results),
+        "median_steps": _median([r.steps for r in results]),
+        "median_seconds": _median([r.seconds for r in results]),
+    }
+
+
+def _by(tasks: list[Task], results: list, field: str) -> dict[str, dict[str, int]]:
+    table: dict[str, dict[str, int]] = {}
+    for task, result in zip(tasks, results, strict=True):
+        row = table.setdefault(getattr(task, field), {"tasks": 0, "resolved": 0})
+        row["tasks"] += 1
+        row["resolved"] += bool(result.resolved)
+    return dict(sorted(table.items()))
+
+
+def _count(values) -> dict[str, int]:
+    table: dict[str, int] = {}
+    for value in values:
+        table[value] = table.get(value, 0) + 1
+    return table
+
+
+def _median(values: list[float]) -> float | None:
+    from statistics import median
+
+    return round(median(values), 2) if values else None
+
+
+def wilson(successes: int, n: int) -> tuple[float, float]:
+    """95 % score interval of a proportion (Wilson 1927)."""
+    if not n:
+        return 0.0, 1.0
+    z, p = 1.959964, successes / n
+    centre, spread = p + z * z / (2 * n), z * (p * (1 - p) / n + z * z / (4 * n * n)) ** 0.5
+    return max(0.0, (centre - spread) / (1 + z * z / n)), min(1.0, (centre + spread) / (1 + z * z / n))
