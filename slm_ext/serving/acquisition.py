@@ -58,7 +58,7 @@ def hold(launch: Launch, log_dir: Path | str | None = None, on_event: OnEvent | 
     """Like `acquire`, for a launch that is already made."""
     tell = on_event or (lambda stage, message: None)
     folder = paths.servers_dir() / launch.fingerprint
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _make(folder)
     if log_dir is not None and not launch.log_path:
         launch.log_path = str(Path(log_dir).resolve() / "server.log")
     launch.log_path = launch.log_path or str(folder / "server.log")
@@ -82,6 +82,20 @@ def hold(launch: Launch, log_dir: Path | str | None = None, on_event: OnEvent | 
     handle._folder = folder
     handle._release = lambda: _give_back(folder, lease, launch, tell)
     return handle
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(13, "not writable", str(folder))
+    except OSError as error:
+        raise ServingError(
+            "keep the state of a local server",
+            seen=f"{folder}: {error.strerror}",
+            allowed="a writable folder",
+            next_step="export SLM_HOME=FOLDER",
+        ) from None
 
 
 def _join_or_start(folder: Path, launch: Launch, tell: OnEvent) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -88,6 +89,7 @@ def _cached(files: list[Path]) -> list[str]:
             known[str(file.resolve())] = entry
         shas.append(entry[2])
     if changed:
-        store.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        states.write_json(store, known)
+        with suppress(OSError):  # a cache that cannot be written costs time, nothing else
+            store.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            states.write_json(store, known)
     return shas

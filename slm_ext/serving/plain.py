@@ -21,7 +21,7 @@ from .identity import file_sha, fingerprint, folder_identity
 from .launch import Launch
 from .openblas import preload_environment
 
-__all__ = ["MODEL_ID", "known_flags", "plain_launch", "require_mlx"]
+__all__ = ["MODEL_ID", "check_flags", "known_flags", "plain_launch", "require_mlx"]
 
 MODEL_ID = "default_model"  # any other name makes mlx_lm.server load, or download, what is named
 DEFAULT_MAX_TOKENS = 4096  # its own default of 512 cuts tool calls short
@@ -56,6 +56,17 @@ def known_flags(server_source: Path) -> frozenset[str]:
     )
 
 
+def check_flags(flags: dict[str, str], server_source: Path, attempted: str) -> None:
+    """Raises ServingError where `flags` has one that `server_source` does not define."""
+    if unknown := sorted(set(flags) - known_flags(server_source)):
+        raise ServingError(
+            attempted,
+            seen=f"mlx-lm {_version()} does not know {', '.join(unknown)}",
+            allowed="the flags that `mlx_lm.server --help` lists",
+            next_step='pip install "slm-ext[mlx]" for a version that does',
+        )
+
+
 def plain_launch(provider) -> Launch:
     """The launch of `mlx_lm.server` for a provider. Raises MissingExtra or ServingError before anything is started."""
     spec = provider.server
@@ -81,14 +92,7 @@ def plain_launch(provider) -> Launch:
         "--chat-template-args": json.dumps(spec.chat_template_args) if spec.chat_template_args else None,
     }
     flags = {name: str(value) for name, value in flags.items() if value is not None}
-    version = importlib.metadata.version("mlx-lm")
-    if unknown := sorted(set(flags) - known_flags(package / "server.py")):
-        raise ServingError(
-            attempted,
-            seen=f"mlx-lm {version} does not know {', '.join(unknown)}",
-            allowed="the flags that `mlx_lm.server --help` lists",
-            next_step='pip install "slm-ext[mlx]" for a version that does',
-        )
+    check_flags(flags, package / "server.py", attempted)
     argv = [sys.executable, "-m", "mlx_lm", "server", *(part for pair in flags.items() for part in pair)]
     identity = folder_identity(folder, MODEL_ID, adapter=adapter).model_dump()
     env = {"HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1", **preload_environment({**os.environ, **spec.env})}
@@ -109,7 +113,7 @@ def plain_launch(provider) -> Launch:
                 "identity": identity,
                 "draft": draft_identity,
                 "configs": configs,
-                "version": version,
+                "version": _version(),
             }
         ),
         env=env,
@@ -122,6 +126,10 @@ def plain_launch(provider) -> Launch:
         unavailable_is_final=True,
         log_path=str(Path(spec.log_path).expanduser().resolve()) if spec.log_path else "",
     )
+
+
+def _version() -> str:
+    return importlib.metadata.version("mlx-lm")
 
 
 def _configs(folder: Path, adapter: Path | None) -> list[tuple[Path, str]]:

@@ -48,14 +48,14 @@ def alive(pid: int | None, born: str | None) -> bool:
 
 
 def group_alive(pgid: int) -> bool:
-    """Whether process group `pgid` has a member left (zombies count until they are reaped)."""
+    """Whether process group `pgid` has a member that still runs; on Linux zombies do not count."""
     try:
         os.killpg(pgid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         pass
-    return True
+    return not _boot() or _has_running_member(pgid)
 
 
 def end_group(pgid: int, grace_s: float, reap=lambda: None) -> bool:
@@ -77,6 +77,17 @@ def end_group(pgid: int, grace_s: float, reap=lambda: None) -> bool:
     _signal(pgid, signal.SIGKILL)
     _gone(pgid, 5.0, reap)
     return True
+
+
+def _has_running_member(pgid: int) -> bool:
+    """Whether not all members are zombies, as they stay where the first process of a container does not reap."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError, ValueError):
+            text = stat.read_text()
+            state, _, group = text[text.rindex(")") + 2 :].split()[:3]
+            if int(group) == pgid and state not in "ZX":
+                return True
+    return False
 
 
 def _signal(pgid: int, number: int) -> None:

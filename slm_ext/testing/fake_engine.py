@@ -25,8 +25,12 @@ _ROOT = Path(__file__).resolve().parents[2]  # found also where slm-ext runs fro
 
 def command(*faults: str) -> list[str]:
     """A `server.command` that starts this engine with `faults` (flags below)."""
-    start = f"import sys; sys.path.append({str(_ROOT)!r}); from slm_ext.testing import fake_engine as f; sys.exit(f.main())"
+    start = f"import sys; sys.path.append({str(_ROOT)!r}); from slm_ext.testing import fake_engine as f; f.run()"
     return [sys.executable, "-c", start, "--host", "{host}", "--port", "{port}", *faults]
+
+
+def run() -> None:
+    sys.exit(main())
 
 
 def parser() -> argparse.ArgumentParser:
@@ -114,4 +118,4 @@ def _serve(flags: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

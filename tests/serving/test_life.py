@@ -1,0 +1,276 @@
+"""B01, AT2: the life of a managed server, with a fake engine that fails like real ones."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from slm_ext.errors import ServingError, StartFailed, WrongModel
+from slm_ext.serving import acquire, control, probe, states
+from slm_ext.serving.processes import group_alive
+
+from .conftest import gone, wait_until
+
+
+def logged_pid(home: Path) -> int:
+    (log,) = home.glob("servers/*/server.log")
+    return int(re.search(r"fake engine, pid (\d+)", log.read_text()).group(1))
+
+
+def settled(home: Path) -> dict:
+    (folder,) = (home / "servers").glob("*/")
+    return states.read(folder)
+
+
+def test_start_answer_stop(fake, home):
+    events = []
+    with acquire(
+        fake("--slow-bind", 0.2, "--slow-load", 0.2), on_event=lambda stage, message: events.append(stage)
+    ) as handle:
+        assert handle.state == "ready" and handle.refresh() == "ready"
+        assert os.getpgid(handle.pid) == handle.pid != os.getpgrp()
+        reply = probe.one_token(handle.base_url, handle.model_id, token=handle.token)
+        assert reply.status == 200 and reply.body["model"] == "fake-model"
+        state = settled(home)
+        assert state["child_pid"] == handle.pid and state["schema_version"] == 1
+        assert os.getpgid(state["pid"]) == state["pid"], "the keeper leads its own group"
+    assert events == ["checking", "starting", "loading", "ready", "stopping", "stopped"]
+    assert gone(handle.pid) and not group_alive(handle.pid) and gone(state["pid"])
+    assert settled(home)["state"] == "stopped" == handle.refresh()
+    handle.release()
+
+
+def test_crash_at_start_shows_the_last_lines_and_leaves_nothing(fake, home):
+    with pytest.raises(StartFailed) as caught:
+        acquire(fake("--log-bytes", 1_000_000, "--crash", 3))
+    lines = caught.value.log_tail.splitlines()
+    assert len(lines) == 20 and lines[-1] == "planted crash"
+    assert "exit code 3" in str(caught.value) and caught.value.exit_code == 2
+    assert gone(logged_pid(home)) and settled(home)["state"] == "failed"
+    assert not control.servers()
+
+
+def test_command_that_does_not_exist(fake, home):
+    provider = fake().model_copy(update={"server": fake().server.model_copy(update={"command": ["/no/such/server"]})})
+    with pytest.raises(StartFailed, match="/no/such/server cannot be started"):
+        acquire(provider)
+
+
+def test_never_ready_ends_in_time(fake, home):
+    began = time.monotonic()
+    with pytest.raises(StartFailed, match="startup_timeout_s = 1 seconds"):
+        acquire(fake("--never-ready", startup_timeout_s=1))
+    assert time.monotonic() - began < 6
+    assert gone(logged_pid(home))
+
+
+def test_ignored_term_is_followed_by_kill(fake, home):
+    with acquire(fake("--ignore-term", stop_grace_s=0.3)) as handle:
+        pass
+    assert gone(handle.pid) and settled(home)["state"] == "stopped"
+    assert "KILL was needed" in Path(handle.log_path).read_text()
+
+
+@pytest.mark.parametrize("stray", [False, True])
+def test_grandchildren_go_too(fake, tmp_path, stray):
+    if stray and sys.platform != "linux":
+        pytest.skip("a process that left its group is followed only on Linux")
+    pid_file = tmp_path / "grandchild"
+    with acquire(fake("--fork", pid_file, *(["--stray"] if stray else []), stop_grace_s=0.3)) as handle:
+        grandchild = int(pid_file.read_text())
+        assert not gone(grandchild)
+    assert gone(grandchild) and gone(handle.pid)
+
+
+def test_wrong_model_is_refused(fake, home):
+    with pytest.raises(WrongModel, match="answers as 'impostor', asked for 'fake-model'"):
+        acquire(fake("--model", "impostor"))
+    assert gone(logged_pid(home))
+
+
+def test_fixed_port_that_is_taken(fake, home):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(ServingError, match=f"held by pid {os.getpid()} ") as caught:
+            acquire(fake(port=port))
+    assert caught.value.exit_code == 2 and f"port {port}" in str(caught.value)
+    assert not list(home.glob("servers/*/server.log")), "nothing was started"
+
+
+def rob(note: Path) -> socket.socket:
+    """Take the port that the fake engine was told to use, before it does."""
+    wait_until(note.exists)
+    thief = socket.create_server(("127.0.0.1", int(note.read_text())))
+    note.unlink()
+    return thief
+
+
+def test_a_port_thief_is_noticed_and_another_port_tried(fake, tmp_path):
+    note, robbed = tmp_path / "note", []
+    thread = threading.Thread(target=lambda: robbed.append(rob(note)))
+    thread.start()
+    with acquire(fake("--await-thief", note, stop_grace_s=0.5)) as handle:
+        thread.join()
+        stolen = robbed[0].getsockname()[1]
+        assert f":{stolen}/" not in handle.base_url
+        assert probe.one_token(handle.base_url, handle.model_id).status == 200
+        robbed[0].close()
+
+
+def test_a_fixed_port_stolen_during_the_start(fake, tmp_path):
+    from slm_ext.serving.ports import free_port
+
+    note, robbed, port = tmp_path / "note", [], free_port("127.0.0.1")
+    thread = threading.Thread(target=lambda: robbed.append(rob(note)))
+    thread.start()
+    with pytest.raises(ServingError, match=f"port {port} is held by pid {os.getpid()}"):
+        acquire(fake("--await-thief", note, port=port, stop_grace_s=0.5))
+    thread.join()
+    robbed[0].close()
+
+
+def test_many_acquirers_share_one_start(fake, client, home):
+    other = client()
+    with ThreadPoolExecutor(4) as pool:
+        handles = [future.result() for future in [pool.submit(acquire, fake()) for _ in range(4)]]
+    pids = {handle.pid for handle in handles} | {int(other.until("pid"))}
+    assert len(pids) == 1
+    assert control.servers()[0]["leases"] == 5
+    for handle in handles:
+        handle.release()
+    assert not gone(handles[0].pid), "the other process still holds it"
+    assert other.finish() == 0
+    assert gone(handles[0].pid)
+
+
+def test_other_settings_get_another_server(fake):
+    with acquire(fake()) as one, acquire(fake("--reply", "else")) as two:
+        assert one.pid != two.pid and one.base_url != two.base_url
+
+
+def test_killed_client_leaves_no_orphan(client, home):
+    one = client("--ignore-term", stop_grace_s=0.3)
+    pid = int(one.until("pid"))
+    keeper = settled(home)["pid"]
+    os.kill(one.process.pid, signal.SIGKILL)
+    wait_until(lambda: gone(keeper) and gone(pid), 5)
+    assert settled(home)["state"] == "stopped"
+
+
+@pytest.mark.parametrize("stage", ["starting", "loading", "pid"])
+def test_interrupted_client_leaves_nothing(client, home, stage):
+    one = client("--slow-bind", 0.3, "--slow-load", 0.3 if stage == "pid" else 60)
+    one.until(stage)
+    one.process.send_signal(signal.SIGINT)
+    assert one.process.wait(10) != 0
+    assert "KeyboardInterrupt" in one.process.stderr.read()
+    for path in home.glob("servers/*/state.json"):
+        state = states.read(path.parent)
+        assert gone(state["pid"]), "release waits for the end"
+    assert not control.servers()
+
+
+def test_idle_time_keeps_the_server_for_the_next(fake, home):
+    with acquire(fake(ttl_s=1.5)) as first:
+        pass
+    assert not gone(first.pid)
+    with acquire(fake(ttl_s=0)) as second:  # an earlier, longer wish still holds
+        assert second.pid == first.pid
+    began = time.monotonic()
+    assert not gone(first.pid)
+    wait_until(lambda: gone(first.pid), 5)
+    assert time.monotonic() - began > 0.5
+    wait_until(lambda: not control.servers())
+    assert settled(home)["state"] == "stopped"
+
+
+def test_stop_twice(fake, home):
+    handle = acquire(fake())
+    fingerprint = control.servers()[0]["fingerprint"]
+    assert control.stop(fingerprint) is True
+    assert gone(handle.pid) and handle.refresh() == "stopped"
+    assert control.stop(fingerprint) is False
+    handle.release()
+    handle.release()
+
+
+def test_killed_keeper_takes_the_server_along_and_the_next_call_starts_anew(fake, home):
+    handle = acquire(fake())
+    keeper = settled(home)["pid"]
+    os.kill(keeper, signal.SIGKILL)
+    wait_until(lambda: gone(keeper))
+    assert handle.refresh() == "failed"
+    with acquire(fake()) as again:
+        assert gone(handle.pid), "not even where the system does not end it with its keeper"
+        assert again.pid != handle.pid
+    handle.release()
+
+
+def test_dead_server_is_noticed_and_replaced(fake, home):
+    handle = acquire(fake())
+    os.kill(handle.pid, signal.SIGKILL)
+    wait_until(lambda: handle.refresh() == "failed", 2)
+    assert settled(home)["error"]["message"] == "the server process ended with signal SIGKILL"
+    with acquire(fake()) as again:
+        assert again.refresh() == "ready" and handle.refresh() == "stopped"
+    handle.release()
+
+
+def test_state_of_a_recycled_pid_is_stale(fake, home):
+    with acquire(fake()):
+        pass
+    (folder,) = (home / "servers").glob("*/")
+    mine = {"pid": os.getpid(), "start_time": "another:1", "child_pid": os.getpid(), "child_start_time": "another:1"}
+    states.write(folder, {**states.read(folder), **mine, "state": "ready"})
+    with acquire(fake()) as handle:  # and this process, which has those pids now, is left alone
+        assert handle.pid != os.getpid()
+
+
+def test_who_comes_while_it_stops_gets_a_new_one(fake, home):
+    provider = fake("--ignore-term", stop_grace_s=0.6)
+    first = acquire(provider)
+    releasing = threading.Thread(target=first.release)
+    releasing.start()
+    wait_until(lambda: settled(home)["state"] == "stopping")
+    with acquire(provider) as second:
+        assert second.pid != first.pid and gone(first.pid)
+    releasing.join()
+
+
+def test_log_lies_where_it_is_wanted(fake, tmp_path):
+    with acquire(fake(), log_dir=tmp_path / "out") as handle:
+        assert handle.log_path == str(tmp_path / "out" / "server.log")
+        assert "fake engine" in Path(handle.log_path).read_text()
+
+
+def test_values_of_env_reach_the_server_and_no_file(fake, home, tmp_path):
+    script = "import os, pathlib, sys; pathlib.Path(sys.argv[1]).write_text(os.environ['SECRET_WORD']); sys.exit(4)"
+    provider = fake(env={"SECRET_WORD": "sesame-4711"})
+    server = provider.server.model_copy(update={"command": [sys.executable, "-c", script, str(tmp_path / "seen")]})
+    with pytest.raises(StartFailed):
+        acquire(provider.model_copy(update={"server": server}))
+    assert (tmp_path / "seen").read_text() == "sesame-4711"
+    assert not [path for path in home.rglob("*") if path.is_file() and "sesame-4711" in path.read_text()]
+
+
+def test_host_has_to_be_loopback(fake):
+    with pytest.raises(ServingError, match="loopback"):
+        acquire(fake(host="0.0.0.0"))
+
+
+def test_state_folder_that_cannot_be_made(fake, home):
+    home.parent.mkdir(exist_ok=True)
+    home.write_text("a file in its place")
+    with pytest.raises(ServingError, match="export SLM_HOME") as caught:
+        acquire(fake())
+    assert caught.value.exit_code == 2
+    home.unlink()
