@@ -18,7 +18,9 @@ def cases(xml_text, root=None, rootdir=None):
         tree = ElementTree.fromstring(xml_text)
     except ElementTree.ParseError as error:
         return [], f"junit file: {error}"
-    return [_case(element, root, rootdir or root) for element in tree.iter("testcase")], None
+    # A test that was interrupted before it had a result leaves an element without a name.
+    named = [element for element in tree.iter("testcase") if element.get("name")]
+    return [_case(element, root, rootdir or root) for element in named], None
 
 
 def _case(element, root, rootdir):

@@ -48,7 +48,8 @@ class _Git:
         with open(os.path.join(own, "info", "alternates"), "wb") as stream:
             stream.write(os.fsencode(os.path.realpath(os.path.join(root, objects))) + b"\n")
         if os.path.exists(os.path.join(root, index)):
-            shutil.copyfile(os.path.join(root, index), os.path.join(folder, "index"))
+            # With its time: git looks into files that are no older than the index, others it takes as unchanged.
+            shutil.copy2(os.path.join(root, index), os.path.join(folder, "index"))
         self.env.update(GIT_OBJECT_DIRECTORY=own, GIT_INDEX_FILE=os.path.join(folder, "index"))
 
     def _run(self, *words, **options):

@@ -1,0 +1,109 @@
+"""A small repository and the real executables, run as a host runs them: a shell line in the repository."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from slm_ext.bundles import environment, load_bundles, tool_library
+
+STATS = '''LIMIT = 3
+
+
+def count_above(values, limit):
+    """How many values are greater than the limit."""
+    total = 0
+    for value in values:
+        if value >= limit:
+            total += 1
+    return total
+
+
+class Window:
+    def mean(self, values):
+        return sum(values) / len(values)
+'''
+
+TESTS = """from stats import Window, count_above
+
+
+def test_none():
+    assert count_above([], 1) == 0
+
+
+def test_count_above():
+    assert count_above([4, 8, 9], 4) == 2
+
+
+def test_mean():
+    assert Window().mean([1, 3]) == 2
+"""
+
+
+@pytest.fixture(scope="session")
+def bundles():
+    return load_bundles(["slm_edit", "slm_python_quality", "slm_finish"])
+
+
+@pytest.fixture(scope="session")
+def tools():
+    return tool_library()
+
+
+@pytest.fixture(autouse=True)
+def _state(tmp_path, monkeypatch):
+    monkeypatch.setenv("SLM_TOOL_STATE", str(tmp_path / "state"))
+
+
+def git(repo: Path, *words: str, data: bytes | None = None) -> bytes:
+    settings = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "core.autocrlf=false"]
+    return subprocess.run(["git", *settings, *words], cwd=repo, input=data, capture_output=True, check=True).stdout
+
+
+@pytest.fixture
+def repo(tmp_path):
+    folder = tmp_path / "repo"
+    (folder / "tests").mkdir(parents=True)
+    (folder / "stats.py").write_text(STATS)
+    (folder / "tests" / "test_stats.py").write_text(TESTS)
+    (folder / "conftest.py").write_text("")
+    git(folder, "init", "-q", "-b", "main")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", "start")
+    return folder
+
+
+class Ran:
+    """What one shell line brought: `text` (stdout and stderr), `code`, `result` (the typed one)."""
+
+    def __init__(self, done: subprocess.CompletedProcess, result: Path):
+        self.code, self.raw = done.returncode, done.stdout
+        self.text = done.stdout.decode("utf-8")
+        self.result = json.loads(result.read_text()) if result.exists() else None
+
+    @property
+    def kind(self) -> str:
+        return self.result["error"]["kind"]
+
+
+@pytest.fixture
+def run(repo, bundles, tmp_path):
+    """run(line, **variables): a line of shell in the repository, with the environment of a host."""
+    result = tmp_path / "result.json"
+
+    def call(line: str, shell: str = "bash", **variables: str) -> Ran:
+        result.unlink(missing_ok=True)
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        extra = {"SLM_TOOL_RESULT": str(result), "PATH": path, **variables}
+        env = {**os.environ, **environment(bundles, host="mini", repo_root=repo, extra=extra)}
+        done = subprocess.run(
+            [shell, "-c", line], cwd=repo, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60
+        )
+        return Ran(done, result)
+
+    return call
