@@ -136,17 +136,19 @@ def _left_out(path: str, ours: list[str], checkout: Path, environments: set[str]
 
 
 def _carry(checkout: Path, into: Path, dirt: _Dirt) -> None:
-    gone = [p for p in [*dirt.changed, *dirt.unstaged] if not _is_file(checkout / p)]
+    gone = {p for p in [*dirt.changed, *dirt.unstaged] if not _is_file(checkout / p)}
     for path in gone:
         _remove(into, path)
     for path in [*dirt.changed, *dirt.untracked, *dirt.unstaged]:
         if path not in gone:
             _copy(checkout, into, path)
-    if dirt.unstaged:
-        git(into, "update-index", "--force-remove", "-z", "--stdin", stdin=as_stdin(dirt.unstaged))
-    wanted = [*dirt.changed, *dirt.untracked]
-    if wanted:
-        git(into, "update-index", "--add", "--remove", "-z", "--stdin", stdin=as_stdin(wanted))
+    _index(into, "--force-remove", [*gone, *dirt.unstaged])  # before links and folders of the same names come in
+    _index(into, "--add", [p for p in [*dirt.changed, *dirt.untracked] if p not in gone])
+
+
+def _index(into: Path, how: str, files: list[str]) -> None:
+    if files:
+        git(into, "update-index", how, "-z", "--stdin", stdin=as_stdin(files))
 
 
 def _carry_generated(checkout: Path, into: Path) -> None:

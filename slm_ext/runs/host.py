@@ -64,19 +64,17 @@ def _answers(program: str) -> bool:
 
 
 class Steps:
-    """Turns what a host's agent tells into events, and counts steps and tokens."""
+    """Turns what a host's agent tells into events, and counts tokens."""
 
     def __init__(self, listener: Listener):
         self._listener = listener
         self._reply: dict[str, Any] = {}
-        self.count = 0
         self.tokens = Tokens()
 
     def __call__(self, kind: str, data: dict[str, Any]) -> None:
         getattr(self, f"_{kind}")(**data)
 
     def _asked(self, step: int) -> None:
-        self.count = step
         self._listener(Asked(step))
 
     def _answered(self, step: int, usage: dict[str, float] | None = None, **_: Any) -> None:

@@ -208,7 +208,7 @@ class _Run:
             instance_id=self.plan.instance_id,
             slm=self.plan.provider.name,
             host=self.plan.host.name,
-            steps=self.steps.count,
+            steps=outcome["steps"],
             tokens=self.steps.tokens,
             seconds=round(folder.seconds(), 3),
             identity=self.identity,
