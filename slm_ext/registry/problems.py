@@ -51,7 +51,8 @@ def validated(
     told = []
     for problem in found[:_SHOWN]:
         path = tuple(part for part in problem["loc"] if part != "[key]")
-        if path and aliases and path[0] in aliases and not any(source.has(path[0]) for source in sources):
+        renamed = bool(path and aliases) and path[0] in aliases and problem["type"] != "missing"
+        if renamed and not any(source.has(path[0]) for source in sources):
             path = (aliases[path[0]], *path[1:])
         where = _where(path, sources)
         if problem["type"] == "extra_forbidden" and not (len(path) == 1 and reasons and path[0] in reasons):

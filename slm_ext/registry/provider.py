@@ -112,7 +112,7 @@ class Provider(BaseModel):
     tool_mode: Literal["native", "xml", "json", "text"] = "native"
     chat_template_kwargs: dict[str, Any] = Field(default_factory=dict)
     capabilities: Capabilities = Field(default_factory=Capabilities)
-    completion_kwargs: dict[str, Any] = Field(default_factory=dict)
+    completion_kwargs: dict[str, Any] = Field(default_factory=dict, repr=False)
     """Further arguments of the request, passed on as they are."""
     retry: Retry = Field(default_factory=Retry)
     per_instance_call_limit: Annotated[int, number, Field(ge=0)] = 0

@@ -66,7 +66,7 @@ class ServerSpec(BaseModel):
     """Arguments of the chat template, e.g. `{enable_thinking: false}`."""
     log_path: Text | None = None
     """Where the server's output goes. Default: beside its state."""
-    env: dict[str, str] = Field(default_factory=dict)
+    env: dict[str, str] = Field(default_factory=dict, repr=False)
     """More environment variables for the server. Values are not written anywhere."""
 
     @field_validator("env", mode="before")
@@ -86,7 +86,7 @@ class ServerSpec(BaseModel):
         kind, separator, name = (self.model_path or "").partition(":")
         if separator and kind == "package" and name not in _PACKAGED:
             raise ValueError(f"model_path: the package holds {', '.join(_PACKAGED)}, not {name!r}")
-        if self.revision is not None and self.folder is not None:
+        if self.folder is not None and self.revision is not None:
             raise ValueError("revision belongs to a Hugging Face id; model_path is a folder")
         return self
 
@@ -99,7 +99,12 @@ class ServerSpec(BaseModel):
             from slm_ext.paths import tiny_model_dir
 
             return tiny_model_dir()
-        return Path(self.model_path).expanduser() if is_folder(self.model_path) else None
+        if not is_folder(self.model_path):
+            return None
+        try:
+            return Path(self.model_path).expanduser()
+        except RuntimeError:  # `~nobody`
+            raise ValueError(f"model_path: {self.model_path} names no home folder") from None
 
 
 def is_folder(model_path: str) -> bool:
