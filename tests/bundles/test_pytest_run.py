@@ -1,10 +1,14 @@
 import json
 import os
 import shutil
+import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
+from slm_ext.bundles import environment
 from tests.bundles.conftest import git
 
 
@@ -240,6 +244,24 @@ def test_a_test_that_ignores_interrupts_is_ended_too(run, repo):
     )
     ran = run("pytest_run tests/test_t.py --timeout_s 2")
     assert (ran.code, told(ran)) == (3, ("timeout: stopped after 2 s", {"status": "timeout"}))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells a child of its parent's end")
+def test_pytest_ends_with_a_tool_that_is_killed(repo, bundles, tmp_path):
+    """A host that loses patience kills the tool's group; pytest has a group of its own."""
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    (repo / "tests" / "test_k.py").write_text(
+        f"import os, time\n\ndef test_k():\n    open({str(fifo)!r}, 'w').write(str(os.getpid()))\n    time.sleep(600)\n"
+    )
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    env = {**os.environ, **environment(bundles, host="mini", repo_root=repo, extra={"PATH": path})}
+    with subprocess.Popen(["pytest_run", "tests/test_k.py"], cwd=repo, env=env, stdout=subprocess.PIPE) as tool:
+        pid = int(fifo.read_text())  # waits for the test
+        tool.kill()
+    deadline = time.monotonic() + 10
+    while not _gone(pid):
+        assert time.monotonic() < deadline, "pytest outlived its tool"
 
 
 def test_a_python_without_pytest_is_unavailable(run, tmp_path):
