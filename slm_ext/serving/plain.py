@@ -20,6 +20,7 @@ from .folders import adapter_folder, model_folder
 from .identity import file_sha, fingerprint, folder_identity
 from .launch import Launch
 from .openblas import preload_environment
+from .widening import pays, widened
 
 __all__ = ["MODEL_ID", "check_flags", "known_flags", "plain_launch", "require_mlx"]
 
@@ -75,8 +76,9 @@ def plain_launch(provider) -> Launch:
     folder = model_folder(spec.model_path or provider.model, revision=spec.revision)
     adapter = adapter_folder(spec.adapter_path) if spec.adapter_path else None
     draft = model_folder(spec.draft_model, what="draft model") if spec.draft_model else None
+    identity = folder_identity(folder, MODEL_ID, adapter=adapter).model_dump()
     flags = {
-        "--model": folder,
+        "--model": widened(folder, identity) if pays(folder) else folder,
         "--adapter-path": adapter,
         "--host": "{host}",
         "--port": "{port}",
@@ -94,7 +96,6 @@ def plain_launch(provider) -> Launch:
     flags = {name: str(value) for name, value in flags.items() if value is not None}
     check_flags(flags, package / "server.py", attempted)
     argv = [sys.executable, "-m", "mlx_lm", "server", *(part for pair in flags.items() for part in pair)]
-    identity = folder_identity(folder, MODEL_ID, adapter=adapter).model_dump()
     env = {"HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1", **preload_environment({**os.environ, **spec.env})}
     configs = [file_sha(at / name) for at, name in _configs(folder, adapter)]
     draft_identity = folder_identity(draft, MODEL_ID).model_dump() if draft else None

@@ -15,6 +15,7 @@ from slm_ext.registry.provider import Provider
 from slm_ext.serving import acquire, check, openblas, plain, probe
 from slm_ext.serving.launch import launch_for
 from slm_ext.serving.processes import birth
+from slm_ext.serving.widening import pays, widened
 from slm_ext.testing.models import make_random_model
 
 from .conftest import ROOT
@@ -70,7 +71,7 @@ def test_command_line(model, home, monkeypatch):
     assert words[:4] == [sys.executable, "-m", "mlx_lm", "server"]
     pairs = dict(zip(words[4::2], words[5::2], strict=True))
     assert pairs == {
-        "--model": str(model),
+        "--model": str(widened(model, launch.identity) if pays(model) else model),
         "--host": "{host}",
         "--port": "{port}",
         "--max-tokens": "64",
@@ -78,6 +79,7 @@ def test_command_line(model, home, monkeypatch):
         "--decode-concurrency": "4",
         "--chat-template-args": '{"enable_thinking": false}',
     }
+    assert launch.model_path == str(model), "shown is the folder that was asked for"
     assert launch.env["HF_HUB_OFFLINE"] == "1"
     assert launch.model_id == "default_model" and launch.unavailable_is_final
 
