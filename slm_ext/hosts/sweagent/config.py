@@ -71,7 +71,7 @@ class SlmSource(PydanticBaseSettingsSource):
             UsageError: two different choices, or an agent type without a model of its own.
         """
         flags = self.current_state
-        if isinstance(self._yaml.get("agent"), BaseModel):  # SWE-agent copies a finished configuration
+        if self._is_finished():
             return {}
         prefix = str(self.config.get("env_prefix", ""))
         name = flags.get("slm") or self._yaml.get("slm") or os.environ.get(f"{prefix}SLM")
@@ -106,6 +106,15 @@ class SlmSource(PydanticBaseSettingsSource):
         if both := {key: value for key, value in provider.completion_kwargs.items() if key in written}:
             options["completion_kwargs"] = both
         return {"slm": str(name), "agent": {"model": options}}
+
+    def _is_finished(self) -> bool:
+        """Whether SWE-agent copies or reloads a configuration: an agent object, or a dump with every field there is."""
+        agent = self._yaml.get("agent")
+        if isinstance(agent, BaseModel):
+            return True
+        from sweagent.agent.models import GenericAPIModelConfig
+
+        return set(GenericAPIModelConfig.model_fields) <= set(_mapping(_mapping(agent).get("model")))
 
 
 def providers_in(values: Mapping[str, Any]) -> dict[str, Any]:

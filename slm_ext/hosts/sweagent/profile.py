@@ -48,7 +48,7 @@ def agent_options(profile: Any) -> dict[str, Any]:
         "templates": {
             "system_template": prompts.system,
             "instance_template": prompts.instance,
-            "next_step_template": "{{observation}}",
+            "next_step_template": "{{observation.removesuffix('\\n')}}",
             "next_step_no_output_template": "",
             "next_step_truncated_observation_template": "{{observation[:max_observation_length]}}",
         },

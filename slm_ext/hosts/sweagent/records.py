@@ -37,7 +37,8 @@ class CallRecords(AbstractAgentHook):
         answer = getattr(self._agent.model, "answer", None)
         if self._recorder is None or answer is None or not step.action:
             return
-        self._recorder.observation(answer.call_id, step.observation, self._report)
+        shown = self._agent.history[-1]["content"]  # the templates have been applied
+        self._recorder.observation(answer.call_id, shown, self._report)
         self._report = None
 
     def on_run_done(self, *, trajectory: Any, info: Any) -> None:
