@@ -74,7 +74,7 @@ def parse(flags: type[Flags], verb: str, argv: Sequence[str]) -> Flags:
         add_option_string_dash_variants=DashVariant.DASH,
         allow_abbrev=False,
     )
-    parser.add_arguments(flags, dest="flags")
+    parser.add_arguments(flags, dest="flags")  # ty: ignore[no-matching-overload]
     return parser.parse_args(list(argv)).flags
 
 

@@ -6,6 +6,7 @@ Exit codes: 0 did what was asked; 1 ran, and the answer is no; 2 wrong input or 
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -28,7 +29,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command line and return the exit code. A bug of ours leaves as its traceback."""
     words = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     debug, words = _take_debug(words)
     try:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from yaml.reader import ReaderError
 
 from slm_ext.errors import RegistryError
 
@@ -126,7 +127,7 @@ def _unreadable(label: str, raw: bytes, error: Exception) -> RegistryError:
     where, text = label, getattr(error, "problem", None) or str(error)
     if mark is not None:
         where = f"{label}:{mark.line + 1}:{mark.column + 1}"
-    elif isinstance(error, yaml.reader.ReaderError):
+    elif isinstance(error, ReaderError):
         where = f"{label}:{raw[: error.position].count(10) + 1}"
         text = error.reason
     return RegistryError(

@@ -18,7 +18,7 @@ from slm_ext.registry.servers import is_folder
 __all__ = ["SECTION", "Entry", "build", "entries_of", "lift_providers"]
 
 SECTION = "slm_providers"
-_PLACES: tuple[KeyPath, ...] = ((SECTION,), ("agent", "model", SECTION))
+_PLACES: tuple[tuple[str, ...], ...] = ((SECTION,), ("agent", "model", SECTION))
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 REASONS = {
@@ -80,7 +80,7 @@ def lift_providers(data: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, A
     return found, rest
 
 
-def _parent(data: Mapping[str, Any], place: KeyPath) -> Mapping[str, Any] | None:
+def _parent(data: Mapping[str, Any], place: tuple[str, ...]) -> Mapping[str, Any] | None:
     """The mapping that holds the section at `place`, if there is one."""
     value: Any = data
     for key in place[:-1]:

@@ -51,9 +51,9 @@ def validated(
     told = []
     for problem in found[:_SHOWN]:
         path = tuple(part for part in problem["loc"] if part != "[key]")
-        renamed = bool(path and aliases) and path[0] in aliases and problem["type"] != "missing"
-        if renamed and not any(source.has(path[0]) for source in sources):
-            path = (aliases[path[0]], *path[1:])
+        alias = (aliases or {}).get(str(path[0])) if path and problem["type"] != "missing" else None
+        if alias and not any(source.has(path[0]) for source in sources):
+            path = (alias, *path[1:])
         where = _where(path, sources)
         if problem["type"] == "extra_forbidden" and not (len(path) == 1 and reasons and path[0] in reasons):
             fields = sorted(_fields(model, path[:-1]))
