@@ -16,6 +16,8 @@ from slm_ext.sandbox.interrupts import held
 
 __all__ = ["Finished", "end_survivors", "kill_all", "run_command"]
 
+_GRACE_S = 2.0
+
 _running: set[int] = set()
 _survivors: dict[object, set[int]] = {}
 _lock = threading.Lock()
@@ -77,13 +79,13 @@ def run_command(
             output, errors = process.communicate(stdin or None, timeout=timeout_s)
         except subprocess.TimeoutExpired:
             timed_out = True
-            _kill(process.pid)
+            _end(process)
             output, errors = process.communicate()
         return Finished(process.returncode, output, errors or b"", timed_out, time.monotonic() - start)
     except BaseException:
         if process is not None:
-            _kill(process.pid)
-            process.wait()
+            with held():
+                _end(process)
             for pipe in (process.stdin, process.stdout, process.stderr):
                 if pipe:
                     pipe.close()
@@ -108,6 +110,24 @@ def kill_all() -> None:
     """Kill every command in progress and every survivor, of all owners. For the end of the program only."""
     for group in [*_running, *(g for groups in _survivors.values() for g in groups)]:
         _kill(group)
+
+
+def _end(process: subprocess.Popen) -> None:
+    """End a command and all it started: TERM first, since a tool may have children in groups of their own to end."""
+    import psutil
+
+    family = []
+    with contextlib.suppress(psutil.Error):
+        family = psutil.Process(process.pid).children(recursive=True)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(_GRACE_S)
+    _kill(process.pid)
+    for child in family:
+        with contextlib.suppress(psutil.Error):
+            child.kill()
+    process.wait()
 
 
 def _kill(group: int) -> None:
