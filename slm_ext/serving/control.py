@@ -13,7 +13,6 @@ from slm_ext import paths
 
 from . import leases, states
 from .acquisition import end_orphan
-from .processes import end_group
 
 __all__ = ["servers", "stop"]
 
@@ -28,11 +27,12 @@ def servers() -> list[dict[str, Any]]:
     return found
 
 
-def stop(fingerprint: str) -> bool:
+def stop(fingerprint: str, *, patience_s: float = 10) -> bool:
     """End a server whatever its leases say, and wait until it is gone. Stopping what is stopped does nothing.
 
     Args:
         fingerprint: as `servers` shows it.
+        patience_s: seconds past the server's grace time after which the keeper itself counts as stuck and is killed.
 
     Returns:
         Whether there was a server to stop.
@@ -44,12 +44,10 @@ def stop(fingerprint: str) -> bool:
         return False
     grace_s = (states.read_json(folder / "launch.json") or {}).get("grace_s", 10)
     _signal(state, signal.SIGTERM)
-    if not _gone(state, grace_s + 10):
+    if not _gone(state, grace_s + patience_s):
         _signal(state, signal.SIGKILL)  # the keeper itself hangs
         _gone(state, 5)
-        current = states.read(folder) or state
-        if current.get("child_pid"):
-            end_group(current["child_pid"], 0)
+        end_orphan(states.read(folder))
     return True
 
 

@@ -15,6 +15,7 @@ import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from . import leases, ports, states
 from .logdrain import LogDrain
@@ -46,7 +47,7 @@ class Keeper:
         self.told_to_stop = False
         self.keep_until = time.monotonic()
         carried = ("engine", "model_path", "model_id", "identity", "log_path", "fingerprint")
-        self.state = {
+        self.state: dict[str, Any] = {
             "state": "starting",
             "stage": "starting",
             "pid": os.getpid(),
@@ -140,7 +141,7 @@ class Keeper:
         """Wait until the child listens on `port`. False where it is somebody else who does."""
         while not ports.answers(self.launch["host"], port):
             self.starting_tick(deadline)
-        if not ports.owned_by_group(self.child.pid, port):
+        if not ports.owned_by_group(self.state["child_pid"], port):
             return False
         self.publish(stage="loading")
         return True
@@ -200,16 +201,16 @@ class Keeper:
 
     def end_child(self) -> None:
         """TERM, grace, KILL, reap; also what left the group. Safe to call again, and without a child."""
-        child, self.child = self.child, None
-        if child is None:
+        child, drain, self.child = self.child, self.drain, None
+        if child is None or drain is None:
             return
         strays = _descendants()
         if end_group(child.pid, self.launch["grace_s"], reap=_reap):
-            self.drain.note(f"slm-ext: KILL was needed {self.launch['grace_s']:g} s after TERM")
+            drain.note(f"slm-ext: KILL was needed {self.launch['grace_s']:g} s after TERM")
         for process in strays:
             _kill(process)
         _reap()
-        self.drain.join(timeout=2)
+        drain.join(timeout=2)
 
 
 def _status(status: int) -> str:

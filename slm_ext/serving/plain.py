@@ -34,6 +34,7 @@ def require_mlx(attempted: str) -> Path:
     Raises:
         MissingExtra: mlx-lm or mlx itself is missing; `mlx-lm` without `[cpu]` brings no mlx on Linux.
     """
+    folders: list[str] = []
     for package in ("mlx_lm", "mlx.core"):
         try:
             found = importlib.util.find_spec(package)
@@ -41,7 +42,8 @@ def require_mlx(attempted: str) -> Path:
             found = None
         if found is None:
             raise MissingExtra(package, "mlx", attempted)
-    return Path(next(iter(importlib.util.find_spec("mlx_lm").submodule_search_locations)))
+        folders = folders or list(found.submodule_search_locations or [])
+    return Path(folders[0])
 
 
 @cache
@@ -53,7 +55,7 @@ def known_flags(server_source: Path) -> frozenset[str]:
         for call in ast.walk(tree)
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "add_argument"
         for argument in call.args
-        if isinstance(argument, ast.Constant) and str(argument.value).startswith("--")
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str) and argument.value.startswith("--")
     )
 
 

@@ -35,11 +35,12 @@ def request(base_url: str, path: str, *, token: str = "", body: dict | None = No
         OSError: refused, unknown host, TLS, timeout (the usual subclasses); also for a broken HTTP answer.
     """
     parts = urlsplit(base_url)
-    secure = parts.scheme == "https"
-    port = parts.port or (443 if secure else 80)
-    kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-    options = {"context": ssl.create_default_context()} if secure else {}
-    connection = kind(parts.hostname or "", port, timeout=timeout_s, **options)
+    host = parts.hostname or ""
+    if parts.scheme == "https":
+        context = ssl.create_default_context()
+        connection = http.client.HTTPSConnection(host, parts.port or 443, timeout=timeout_s, context=context)
+    else:
+        connection = http.client.HTTPConnection(host, parts.port or 80, timeout=timeout_s)
     headers = {"Content-Type": "application/json", "Connection": "close"}
     if token:
         headers["Authorization"] = f"Bearer {token}"

@@ -10,7 +10,7 @@ import json
 import os
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from .processes import alive
 
@@ -51,9 +51,9 @@ def read(folder: Path) -> dict[str, Any] | None:
     return state if state and state.get("schema_version") == SCHEMA_VERSION else None
 
 
-def keeper_alive(state: dict[str, Any] | None) -> bool:
+def keeper_alive(state: dict[str, Any] | None) -> TypeGuard[dict[str, Any]]:
     """Whether the keeper that wrote `state` still runs. False also for a later process with its pid."""
-    return bool(state) and alive(state.get("pid"), state.get("start_time"))
+    return state is not None and alive(state.get("pid"), state.get("start_time"))
 
 
 def log_tail(path: str | Path | None, lines: int = 20) -> str:

@@ -204,6 +204,17 @@ def test_stop_twice(fake, home):
     handle.release()
 
 
+def test_stop_ends_a_keeper_that_hangs(fake, home):
+    handle = acquire(fake(stop_grace_s=0))
+    state = control.servers()[0]
+    os.kill(state["pid"], signal.SIGSTOP)
+    began = time.monotonic()
+    assert control.stop(state["fingerprint"], patience_s=0.3) is True
+    assert time.monotonic() - began < 5
+    wait_until(lambda: gone(state["pid"]) and gone(handle.pid))
+    handle.release()
+
+
 def test_killed_keeper_takes_the_server_along_and_the_next_call_starts_anew(fake, home):
     handle = acquire(fake())
     keeper = settled(home)["pid"]
