@@ -114,7 +114,7 @@ class LiveScreen:
         self._status.stop()
         if event.patch:
             lines = event.patch.splitlines()
-            shown = "\n".join(lines[:_PATCH_LINES])
+            shown = "\n".join(_printable(line) for line in lines[:_PATCH_LINES])
             self._console.print()
             self._console.print(Syntax(shown, "diff", theme="ansi_dark", background_color="default"))
             if len(lines) > _PATCH_LINES:
@@ -143,4 +143,8 @@ def _safe(text: str) -> str:
     """Text of a model or a repository: no markup, and no control characters that would drive the terminal."""
     from rich.markup import escape
 
-    return escape("".join(c if c.isprintable() else "�" for c in text))
+    return escape(_printable(text))
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() or c == "\t" else "�" for c in text)

@@ -132,12 +132,22 @@ class Ended(Event):
 
 
 def short_arguments(arguments: dict[str, Any], width: int = 100) -> str:
-    """`stats.py 15 '>=' -> '>'`-like: values in order, strings quoted only where they hold blanks."""
-    shown = []
-    for name, value in arguments.items():
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        text = " ".join(text.split("\n"))
-        quoted = repr(text) if " " in text or not text else text
-        shown.append(quoted if name in ("path", "symbol", "line", "command") else f"{name}={quoted}")
-    line = " ".join(shown)
+    """A call's arguments in one line: `stats.py:15 '>=' → '>'`, `stats.py count_above`, `keyword='a or b'`."""
+    rest = dict(arguments)
+    parts = []
+    if "path" in rest:
+        line = rest.pop("line", None)
+        parts.append(_text(rest.pop("path")) + (f":{_text(line)}" if line is not None else ""))
+    if "old" in rest and "new" in rest:
+        parts.append(f"{_text(rest.pop('old'))!r} → {_text(rest.pop('new'))!r}")
+    for name, value in rest.items():
+        text = _text(value)
+        plain = name in ("symbol", "command") or (text and " " not in text and "=" not in text)
+        parts.append(text if name in ("symbol", "command") else f"{name}={text if plain else repr(text)}")
+    line = " ".join(parts)
     return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def _text(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return " ".join(text.splitlines())

@@ -6,6 +6,7 @@ the task anew and puts the old records aside.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -60,7 +61,7 @@ def run_task(request: RunRequest, listener: Listener | None = None) -> RunResult
             result = _Run(plan, folder, both).carry_out()
             folder.finish(result)
         except KeyboardInterrupt:
-            with held():
+            with held(), contextlib.suppress(OSError):  # the terminal may be gone
                 folder.update(status="interrupted")
                 both(Note(f"interrupted; the records are in {folder.path}"))
             raise
