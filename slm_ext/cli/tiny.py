@@ -111,7 +111,10 @@ def _export(flags: ExportFlags) -> int:
     checkpoint, tokenizer = flags.work / "checkpoint.pt", flags.work / "tokenizer.json"
     if not checkpoint.exists():
         raise UsageError(
-            "export flywheel-tiny", seen=f"no {checkpoint}", allowed="the folder of a training", next_step="slm tiny train"
+            "export flywheel-tiny",
+            seen=f"no {checkpoint}",
+            allowed="the folder of a training",
+            next_step="slm tiny train",
         )
     folder = flags.out or tiny_model_dir()
     export(checkpoint, tokenizer, folder)
@@ -149,8 +152,9 @@ def _eval(flags: EvalFlags) -> int:
         emit(summary)
     else:
         low, high = summary["wilson_95"]
-        print(f"resolved {summary['resolved']} of {summary['tasks']} ({summary['rate']:.1%}, 95 % {low:.1%} to {high:.1%})")
-        print(f"median {summary['median_steps']} steps, {summary['median_seconds']} s; weights {summary['weights_sha256']}")
+        rate = f"{summary['rate']:.1%}, 95 % {low:.1%} to {high:.1%}"
+        print(f"resolved {summary['resolved']} of {summary['tasks']} ({rate})")
+        print(f"median {summary['median_steps']} steps, {summary['median_seconds']} s; {summary['weights_sha256']}")
     return 0
 
 

@@ -6,6 +6,7 @@ Rows are made from seeds, so a shard is a pure function of (seed, families, toke
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import tempfile
@@ -112,7 +113,9 @@ def write_shard(path: Path, tokenizer_file: str, seed: int, count: int, reserved
         if os.getppid() != parent:  # the training was killed: nobody waits for this shard
             return
     temporary = path.with_suffix(".tmp.npz")
-    np.savez(temporary, tokens=np.array(tokens, np.uint16), weights=np.array(weights, np.uint8), offsets=np.array(offsets))
+    np.savez(
+        temporary, tokens=np.array(tokens, np.uint16), weights=np.array(weights, np.uint8), offsets=np.array(offsets)
+    )
     temporary.replace(path)
 
 
@@ -120,4 +123,4 @@ def load_shard(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
     """Rows of a shard as (tokens, weights)."""
     with np.load(path) as data:
         tokens, weights, offsets = data["tokens"], data["weights"], data["offsets"]
-    return [(tokens[a:b], weights[a:b]) for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
+    return [(tokens[a:b], weights[a:b]) for a, b in itertools.pairwise(offsets)]

@@ -71,9 +71,7 @@ def evaluate(
     with tempfile.TemporaryDirectory() as scratch, acquire(load_registry().provider(slm)) as handle:
         base = out or Path(scratch)
         with ProcessPoolExecutor(workers, mp_context=context) as pool:
-            jobs = {
-                pool.submit(_run, slm, i, task, host, base, Path(scratch)): i for i, task in enumerate(tasks)
-            }
+            jobs = {pool.submit(_run, slm, i, task, host, base, Path(scratch)): i for i, task in enumerate(tasks)}
             for job in as_completed(jobs):
                 i = jobs[job]
                 results[i] = job.result()

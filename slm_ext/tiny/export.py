@@ -1,7 +1,7 @@
 """From a checkpoint to a model folder that mlx-lm loads unchanged, and the proof that it computes the same.
 
-The folder holds fp16 safetensors, config, tokenizer and chat template, and in `config.json` the hash of the tool bundles
-the model was trained with (`slm_tools_hash`), which a run compares before it starts.
+The folder holds fp16 safetensors, config, tokenizer and chat template, and in `config.json` the hash of the tool
+bundles the model was trained with (`slm_tools_hash`), which a run compares before it starts.
 """
 
 from __future__ import annotations

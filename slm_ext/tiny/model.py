@@ -115,7 +115,8 @@ class Llama(nn.Module):
     @staticmethod
     def _initialise(module: nn.Module) -> None:
         if isinstance(module, nn.Linear | nn.Embedding):
-            nn.init.normal_(module.weight, std=0.02 if isinstance(module, nn.Embedding) else module.weight.shape[1] ** -0.5)
+            std = 0.02 if isinstance(module, nn.Embedding) else module.weight.shape[1] ** -0.5
+            nn.init.normal_(module.weight, std=std)
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
         cos, sin = _angles(tokens.shape[1], self.config.head_dim, self.config.rope_theta, tokens.device)

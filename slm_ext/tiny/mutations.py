@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import io
 import keyword
+import re
 import tokenize
 from dataclasses import dataclass
 
@@ -24,7 +25,10 @@ _COMPARATORS = {
     "<": (">", "<="), "<=": ("<", ">="), ">": ("<", ">="), ">=": (">", "<="), "==": ("!=",), "!=": ("==",),
 }  # fmt: skip
 _BOUNDARY = {("<", "<="), ("<=", "<"), (">", ">="), (">=", ">")}
-_WORDS = {"and": ("or",), "or": ("and",), "True": ("False",), "False": ("True",), "break": ("continue",), "continue": ("break",)}
+_WORDS = {
+    "and": ("or",), "or": ("and",), "True": ("False",), "False": ("True",), "break": ("continue",),
+    "continue": ("break",),
+}  # fmt: skip
 _CALLS = {
     "min": ("max",), "max": ("min",), "sum": ("len", "max"), "len": ("sum",), "any": ("all",), "all": ("any",),
     "upper": ("lower",), "lower": ("upper",), "startswith": ("endswith",), "endswith": ("startswith",),
@@ -93,19 +97,23 @@ def _edit_on_line(number: int, old_line: str, new_line: str) -> Edit:
         left += 1
     right = 0
     while (
-        right < min(len(old_tokens), len(new_tokens)) - left
-        and old_tokens[-1 - right][2] == new_tokens[-1 - right][2]
+        right < min(len(old_tokens), len(new_tokens)) - left and old_tokens[-1 - right][2] == new_tokens[-1 - right][2]
     ):
         right += 1
     lo, hi = max(0, left - 1), max(0, right - 1)
     while True:
         old = _slice(old_line, old_tokens, lo, hi)
-        if old_line.count(old) == 1 or (lo == 0 and hi == 0):
+        if _occurrences(old_line, old) == 1 or (lo == 0 and hi == 0):
             return Edit(number, old, _slice(new_line, new_tokens, lo, hi))
         if hi > 0:
             hi -= 1
         else:
             lo -= 1
+
+
+def _occurrences(line: str, text: str) -> int:
+    """How often `text` stands in `line`, overlapping places counted each."""
+    return sum(line.startswith(text, i) for i in range(len(line)))
 
 
 def _slice(line: str, tokens: list[tuple[int, int, str]], lo: int, hi: int) -> str:
@@ -114,8 +122,6 @@ def _slice(line: str, tokens: list[tuple[int, int, str]], lo: int, hi: int) -> s
 
 def _split(line: str) -> list[tuple[int, int, str]]:
     """Tokens of one physical line as (start, end, text); tolerant of unbalanced brackets."""
-    import re
-
     return [
         (m.start(), m.end(), m.group())
         for m in re.finditer(r"\w+|\"[^\"]*\"|'[^']*'|\*\*=?|//=?|[<>=!+\-*/%|&]=|[^\w\s]", line)
@@ -165,9 +171,8 @@ def _spots(source: str):
                 yield "return", row, following.start[1], line_end, f"not {following.string}"
             else:
                 yield "return", row, line_end, line_end, " + 1"
-        if text in ("if", "while") and before in ("", "\n") and after != "not" and tokens[i + 1].start[0] == row:
-            if _is_single_name_condition(token.line):
-                yield "boolean", row, end, end, " not"
+        if text in ("if", "while") and after != "not" and _is_single_name_condition(token.line):
+            yield "boolean", row, end, end, " not"
         if text == "not" and after != "in":
             yield "boolean", row, start, end + 1, ""
         if text == "in" and before != "not" and not token.line.lstrip().startswith("for") and " for " not in token.line:
@@ -199,7 +204,9 @@ def _name_spots(token, before: str, after: str, names: list[str]):
 
 def _is_single_name_condition(line: str) -> bool:
     words = line.strip().rstrip(":").split()
-    return len(words) == 2 and words[1].replace("_", "a").replace(".", "a").replace("(", "a").replace(")", "a").isalnum()
+    return (
+        len(words) == 2 and words[1].replace("_", "a").replace(".", "a").replace("(", "a").replace(")", "a").isalnum()
+    )
 
 
 def _closing(line: str, opening: int) -> int | None:

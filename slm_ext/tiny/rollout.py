@@ -94,10 +94,9 @@ class _Session:
         self.sampler = make_sampler(temp=player.temperature)
 
     def next_call(self, messages: list[dict]) -> dict | None:
+        import mlx.core as mx
         from mlx_lm.generate import generate_step
         from mlx_lm.models.cache import trim_prompt_cache
-
-        import mlx.core as mx
 
         from slm_ext.tiny.wire import END, START, render
         from slm_ext.toolcalls import parse_qwen3_coder
@@ -113,7 +112,9 @@ class _Session:
         end = tokenizer.convert_tokens_to_ids(END)
         reply: list[int] = []
         new = mx.array(prompt[self.seen :])
-        for token, _ in generate_step(new, self.player.model, max_tokens=160, sampler=self.sampler, prompt_cache=self.cache):
+        for token, _ in generate_step(
+            new, self.player.model, max_tokens=160, sampler=self.sampler, prompt_cache=self.cache
+        ):
             if int(token) == end:
                 break
             reply.append(int(token))

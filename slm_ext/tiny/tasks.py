@@ -150,7 +150,9 @@ def _snake(name: str) -> str:
 
 
 def _issue(r: random.Random, task: Task, sketch: Sketch, values: list) -> str:
-    where = r.choice((f"`{task.symbol}` in {task.path}", f"`{task.symbol}` ({task.path})", f"{task.path}: `{task.symbol}`"))
+    where = r.choice(
+        (f"`{task.symbol}` in {task.path}", f"`{task.symbol}` ({task.path})", f"{task.path}: `{task.symbol}`")
+    )
     title = r.choice(
         (f"{where} is wrong", f"{where} gives a wrong result", f"Bug in {where}", f"{where} does not do what it says")
     )

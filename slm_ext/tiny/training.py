@@ -1,9 +1,9 @@
 """Train flywheel-tiny: seeded, resumable at any moment, within a token budget.
 
 One step sees about `tokens_per_step` tokens in rows of similar length. Every other one of the first steps is on random
-sequences said again and again, which teaches copying early. Matrices are updated by Muon, the rest by AdamW; the learning rate warms
-up, stays, and decays linearly over the last part of the budget, so a run can be extended from any checkpoint.
-`work/` holds tokenizer.json, shards/, checkpoint.pt, log.jsonl.
+sequences said again and again, which teaches copying early. Matrices are updated by Muon, the rest by AdamW; the
+learning rate warms up, stays, and decays linearly over the last part of the budget, so a run can be extended from any
+checkpoint. `work/` holds tokenizer.json, shards/, checkpoint.pt, log.jsonl.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class TrainingPlan:
 
     steps: int = 3200
     """Optimiser steps, warm-up on copying included."""
-    tokens_per_step: int = 12_000
+    tokens_per_step: int = 10_000
     copy_steps: int = 200
     """Steps on copying, every other one from the start."""
     learning_rate: float = 3e-3
@@ -97,7 +97,9 @@ class _Stream:
 
     def _submit(self, index: int):
         path = self.folder / f"{self.plan.seed}-{index:05d}.npz"
-        return self.pool.submit(_shard, path, self.tokenizer_file, self.plan.seed * 100_000 + index, self.plan.shard_rows)
+        return self.pool.submit(
+            _shard, path, self.tokenizer_file, self.plan.seed * 100_000 + index, self.plan.shard_rows
+        )
 
     def _batches(self, index: int) -> list[list]:
         rows = corpus.load_shard(self.pending.pop(index).result())
@@ -108,7 +110,7 @@ class _Stream:
         for start in range(0, len(rows), 500):
             batch: list = []
             for row in sorted(rows[start : start + 500], key=lambda x: len(x[0])):
-                if batch and (len(batch) + 1) * len(row[0]) > self.plan.tokens_per_step:
+                if batch and (len(batch) + 1) * (len(row[0]) + 63) > self.plan.tokens_per_step:
                     batches.append(batch)
                     batch = []
                 batch.append(row)
@@ -224,7 +226,7 @@ class _Run:
 
     @torch.no_grad()
     def _validate(self) -> dict:
-        """On reserved tasks, teacher-forced: loss of trained turns, and rows whose every trained token is the argmax."""
+        """Teacher-forced on reserved tasks: loss of trained turns, and rows whose every trained token is the argmax."""
         rows = sorted(self.validation(), key=lambda x: len(x[0]))
         total = count = perfect = 0.0
         for i in range(0, len(rows), 16):
@@ -242,7 +244,7 @@ class _Run:
 
 def _pad(rows: list) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Rows as (tokens, targets, weights), each [rows, longest - 1]; padding weighs nothing."""
-    length = max(len(t) for t, _ in rows)
+    length = -(-max(len(t) for t, _ in rows) // 64) * 64 + 1  # few distinct shapes: kernels are cached by shape
     tokens = np.zeros((len(rows), length), np.int64)
     weights = np.zeros((len(rows), length), np.float32)
     for i, (t, w) in enumerate(rows):

@@ -1,0 +1,69 @@
+"""The corpus's in-process test runs against the real `pytest_run`, and its guards against mutants that never end."""
+
+import itertools
+import os
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("numpy", reason="slm-ext[train] is not installed")
+
+from slm_ext.bundles import environment, load_bundles
+from slm_ext.tiny import corpus
+from slm_ext.tiny.execution import Runaway, evaluate, run_tests
+from slm_ext.tiny.export import BUNDLES
+from slm_ext.tiny.trajectories import MAX_CHARS, MAX_TESTS, Workspace
+
+
+def real_tool(root, *words):
+    bundles = load_bundles(list(BUNDLES))
+    extra = {"SLM_TOOL_MAX_CHARS": str(MAX_CHARS), "SLM_TOOL_MAX_TESTS": str(MAX_TESTS)}
+    env = environment(bundles, host="mini", repo_root=str(root), extra=extra)
+    env["PATH"] = f"{env['PATH']}:{os.path.dirname(sys.executable)}:{os.environ['PATH']}"
+    done = subprocess.run(words, cwd=root, env={**os.environ, **env}, capture_output=True, text=True)
+    return done.stdout.removesuffix("\n")
+
+
+@pytest.mark.parametrize("seed", [11, 12])
+def test_output_is_that_of_the_real_tools(tmp_path, seed):
+    for i, task in enumerate(itertools.islice(corpus.tasks(seed), 4)):
+        root = tmp_path / f"{seed}-{i}"
+        workspace = Workspace(task, root)
+        subprocess.run(["git", "init", "-q", str(root)], check=True)
+        edit = task.edit
+        steps = [
+            ("pytest_run", {}),
+            ("read_file", {"path": task.path, "symbol": task.symbol}),
+            ("read_file", {"path": "nowhere.py", "symbol": task.symbol}),
+            ("edit_line", {"path": task.path, "line": edit.line, "old": edit.old + "@", "new": edit.new}),
+            ("edit_line", {"path": task.path, "line": edit.line, "old": edit.old, "new": edit.new}),
+            ("pytest_run", {}),
+            ("undo_edit", {"path": task.path}),
+        ]
+        twin = tmp_path / f"{seed}-{i}-twin"
+        Workspace(task, twin)
+        subprocess.run(["git", "init", "-q", str(twin)], check=True)
+        for name, arguments in steps:
+            words = [name, *(w for k, v in arguments.items() for w in (f"--{k}", str(v)))]
+            assert workspace.call(name, arguments) == real_tool(twin, *words), (task.family, name)
+
+
+def test_a_loop_without_end_is_stopped():
+    with pytest.raises(Runaway):
+        evaluate("def f():\n    while True:\n        pass\n", ("f()",))
+
+
+def test_endless_recursion_in_a_test_is_a_runaway():
+    with pytest.raises(Runaway):
+        run_tests(
+            {"m": "def f():\n    return f()\n"}, "test_m.py", "from m import f\ndef test_f():\n    assert f() == 1\n"
+        )
+
+
+def test_outcomes_and_lines():
+    source = "from m import f\n\n\ndef test_one():\n    assert f(1) == 1\n\n\ndef test_two():\n    assert f(1) == 2\n"
+    one, two = run_tests({"m": "def f(x):\n    return x\n"}, "tests/test_m.py", source)
+    assert (one["outcome"], two["outcome"], two["line"]) == ("passed", "failed", 8)
+    assert two["nodeid"] == "tests/test_m.py::test_two"
+    assert two["message"] == "assert 1 == 2\n +  where 1 = f(1)"

@@ -1,0 +1,87 @@
+"""Tasks and ideal trajectories: the bug shows, the edit fixes it, the recoveries are real, evaluation is kept apart."""
+
+import itertools
+import random
+import sys
+
+import pytest
+
+pytest.importorskip("numpy", reason="slm-ext[train] is not installed")
+
+from slm_ext.tiny import corpus, families
+from slm_ext.tiny.execution import Runaway
+from slm_ext.tiny.trajectories import Workspace, make_trajectory
+
+
+def first(n, **kw):
+    return list(itertools.islice(corpus.tasks(**kw), n))
+
+
+def test_the_bug_shows_and_the_edit_fixes_it(tmp_path):
+    for i, task in enumerate(first(20, seed=3)):
+        workspace = Workspace(task, tmp_path / str(i))
+        assert workspace.call("pytest_run", {}).startswith("fail: ")
+        edit = {"path": task.path, "line": task.edit.line, "old": task.edit.old, "new": task.edit.new}
+        assert workspace.call("edit_line", edit).startswith("edited ")
+        assert workspace.call("pytest_run", {}).startswith("pass: ")
+        assert (tmp_path / str(i) / task.path).read_text() == task.module(task.source)
+
+
+def test_same_seed_same_tasks():
+    assert first(5, seed=9) == first(5, seed=9) != first(5, seed=10)
+
+
+def test_no_module_hides_one_of_the_standard_library():
+    for task in first(60, seed=5):
+        assert task.path.rpartition("/")[2][:-3] not in sys.stdlib_module_names
+
+
+def test_reserved_bugs_never_enter_a_corpus():
+    assert not any(t.reserved for t in first(40, seed=1))
+    assert all(t.reserved for t in first(3, seed=1, reserved=True))
+
+
+def test_held_out_families_never_enter_a_corpus():
+    held = {f.name for f in families.held_out()}
+    assert len(held) >= 15 and not held & {t.family for t in first(80, seed=2)}
+
+
+def test_trajectories_recover_and_detours_carry_no_loss(tmp_path):
+    kinds = set()
+    for i, task in enumerate(first(40, seed=6)):
+        try:
+            messages = make_trajectory(random.Random(i), task, "s", tmp_path / "repo")
+        except Runaway:
+            continue
+        names = [m["calls"][0]["name"] for m in messages if m["role"] == "assistant"]
+        assert names[0] == "pytest_run" and names[-2:] == ["pytest_run", "submit"]
+        edits = [m for m in messages if m["role"] == "assistant" and m["calls"][0]["name"] == "edit_line"]
+        assert [m["train"] for m in edits] == [False] * (len(edits) - 1) + [True]
+        outputs = [m["content"] for m in messages if m["role"] == "tool"]
+        kinds |= {"undo" for n in names if n == "undo_edit"} | {o.split()[1] for o in outputs if o.startswith("error")}
+    assert {"undo", "not_found:"} <= kinds
+
+
+def test_rows_weigh_only_the_assistants_trained_turns(tmp_path):
+    from slm_ext.tiny.tokenizer import train_tokenizer
+
+    tokenizer = train_tokenizer(corpus.sample_texts(8, 30), size=600)
+    task = first(1, seed=6)[0]
+    messages = make_trajectory(random.Random(0), task, "s", tmp_path / "repo")
+    ids, weights = corpus.encode(tokenizer, messages)
+    trained = tokenizer.decode([i for i, w in zip(ids, weights, strict=True) if w == 100], skip_special_tokens=False)
+    assert trained.startswith("<tool_call>\n<function=pytest_run>") and trained.endswith("</tool_call><|im_end|>")
+    assert "<tool_response>" not in trained
+    assert tokenizer.decode(ids, skip_special_tokens=False).count("<|im_start|>") == len(messages)
+
+
+def test_digits_indents_and_names_are_tokens_of_their_own():
+    from slm_ext.tiny.tokenizer import TOOL_NAMES, train_tokenizer
+    from slm_ext.tiny.wire import TOKENS
+
+    tokenizer = train_tokenizer(corpus.sample_texts(8, 30), size=600)
+    assert tokenizer.encode("<tool_call>edit_line").tokens == ["<tool_call>", "edit_line"]
+    assert all(len(tokenizer.encode(t).ids) == 1 for t in (*TOKENS, *TOOL_NAMES))
+    assert len(tokenizer.encode("123").ids) == 3
+    text = "        count_above = 10\n"
+    assert tokenizer.decode(tokenizer.encode(text).ids) == text
