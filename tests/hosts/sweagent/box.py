@@ -1,7 +1,7 @@
 """One bubblewrap around a whole `sweagent run`: a private `/`, `/root` and `/tmp`, no network but loopback.
 
-SWE-agent's `local` deployment copies the repository to `/<name>` and its tools to `/root/tools`; in here that leaves the
-machine untouched, so a test can be repeated.
+SWE-agent's `local` deployment copies the repository to `/<name>` and its tools to `/root/tools`; in here that leaves
+the machine untouched, so a test can be repeated.
 """
 
 import os

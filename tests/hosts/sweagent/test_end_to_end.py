@@ -93,7 +93,7 @@ def scripted(tmp_path, repo):
 
 
 def test_a_bug_is_fixed(scripted, repo):
-    done, out, requests = scripted(IDEAL)
+    _, out, requests = scripted(IDEAL)
     trajectory = json.loads((out / "statkit-1.traj").read_text())
     assert trajectory["info"]["exit_status"] == "submitted"
     patch = (out / "statkit-1.patch").read_text()
@@ -139,7 +139,7 @@ def test_the_request(scripted):
 def test_the_records_lie_beside_the_trajectory(scripted):
     from slm_ext.traces import read_calls
 
-    _, out, requests = scripted(IDEAL)
+    _, out, _ = scripted(IDEAL)
     records = list(read_calls(out / "calls.jsonl"))
     kinds = [record["kind"] for record in records]
     assert kinds == ["call", "observation"] * 5 + ["outcome"]
