@@ -7,6 +7,7 @@ import os
 import re
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 from slm_ext.errors import UsageError
 from slm_ext.runs.request import RunRequest
@@ -24,7 +25,7 @@ def problem_statement(request: RunRequest) -> str:
         seen = "none" if not given else " and ".join("--" + n.replace("_", "-") for n in given)
         raise UsageError("read the issue", seen=seen, allowed=options)
     if request.issue_file:
-        text, origin = _from_file(request), f"the file {request.issue_file}"
+        text, origin = _from_file(request.issue_file), f"the file {request.issue_file}"
     elif request.issue_url:
         text, origin = _from_url(request.issue_url), request.issue_url
     else:
@@ -34,13 +35,11 @@ def problem_statement(request: RunRequest) -> str:
     return text.strip()
 
 
-def _from_file(request: RunRequest) -> str:
+def _from_file(file: Path) -> str:
     try:
-        return request.issue_file.expanduser().read_text(encoding="utf-8")
+        return file.expanduser().read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"read the issue from {request.issue_file}", seen=str(error), allowed="a UTF-8 text file"
-        ) from None
+        raise UsageError(f"read the issue from {file}", seen=str(error), allowed="a UTF-8 text file") from None
 
 
 def _from_url(url: str) -> str:

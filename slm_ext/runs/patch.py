@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
 from pathlib import Path
 
@@ -21,11 +22,10 @@ def worktree_patch(clone: Clone) -> bytes:
     from slm_ext.bundles import tool_library
 
     tool_library()
-    from slm_tools import failures, patches
-
+    patches = importlib.import_module("slm_tools.patches")
     try:
         return patches.make(str(clone.path), clone.baseline)[0]
-    except failures.ToolError as error:
+    except patches.ToolError as error:
         raise RepositoryError("collect what the agent changed", seen=str(error)) from None
 
 

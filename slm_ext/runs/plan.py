@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from slm_ext.errors import BundleError, UsageError
+from slm_ext.errors import UsageError
 from slm_ext.runs.host import HostChoice, choose_host
 from slm_ext.runs.issue import problem_statement
 from slm_ext.runs.overrides import read_overrides
@@ -109,19 +109,12 @@ def _provider(request: RunRequest, layers: list[tuple[str, dict]]):
 
 
 def _bundles(provider, profile) -> list:
-    from slm_ext.bundles import bundles_hash, load_bundles
+    from slm_ext.bundles import load_bundles, require_hash
     from slm_ext.registry import declared_tools_hash
 
-    bundles = load_bundles(profile.bundles)
-    trained_with = declared_tools_hash(provider)
-    now = bundles_hash(bundles)
-    if trained_with and trained_with != now:
-        raise BundleError(
-            f"use the tools {', '.join(profile.bundles)} with {provider.name!r}",
-            seen=f"tools {now[:19]}…, but the model was trained with {trained_with[:19]}…",
-            allowed="the tools a model was trained with",
-            next_step="install the slm-ext the model came with, or train it again: slm tiny train",
-        )
+    bundles = load_bundles([*profile.bundles])
+    if expected := declared_tools_hash(provider):
+        require_hash(bundles, expected, provider.name)
     return bundles
 
 

@@ -87,7 +87,9 @@ def make_environment(
 
 
 def _venv_python(folder: Path | None) -> Path | None:
-    for name in _VENVS if folder else ():
+    if folder is None:
+        return None
+    for name in _VENVS:
         python = folder / name / "bin" / "python"
         if os.access(python, os.X_OK):
             return python

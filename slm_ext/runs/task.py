@@ -7,6 +7,7 @@ the task anew and puts the old records aside.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import shutil
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -41,8 +42,8 @@ def run_task(request: RunRequest, listener: Listener | None = None) -> RunResult
     """
     plan = make_plan(request)
     tell = listener or (lambda event: None)
-    if (plan.earlier or {}).get("status") == "finished":
-        return _report(plan, tell)
+    if plan.earlier and plan.earlier["status"] == "finished":
+        return _report(plan, plan.earlier, tell)
     folder = RunFolder(plan.folder, plan.instance_id, request, plan.source.shown)
 
     def both(event: Event) -> None:
@@ -189,8 +190,10 @@ class _Run:
         if verdict and not verdict.resolved:
             return False, f"not applied: {verdict.message}"
         self._stage("apply", self.plan.source.shown)
+        checkout = self.plan.source.checkout
+        assert checkout is not None, "a plan with --apply has a checkout"
         with held():
-            refusal = apply_patch(self.plan.source.checkout, patch)
+            refusal = apply_patch(checkout, patch)
         if refusal:
             where = self.plan.source.shown
             return False, f"refused, {refusal.splitlines()[0]} in {where}: the patch is kept in {self.folder.patch}"
@@ -231,9 +234,7 @@ class _Run:
 
 def _enter(plan: Plan) -> Callable[..., dict[str, Any]]:
     if plan.host.name == "sweagent":
-        from slm_ext.hosts.sweagent.entry import run_task_in_sweagent
-
-        return run_task_in_sweagent
+        return importlib.import_module("slm_ext.hosts.sweagent.entry").run_task_in_sweagent
     from slm_ext.hosts.mini.entry import run_task_in_mini
 
     return run_task_in_mini
@@ -253,10 +254,10 @@ def _ended(earlier: dict[str, Any]) -> str:
     return {"running": "cut off"}.get(earlier["status"], earlier["status"])
 
 
-def _report(plan: Plan, tell: Listener) -> RunResult:
+def _report(plan: Plan, earlier: dict[str, Any], tell: Listener) -> RunResult:
     """The result of a run that was finished before."""
-    result = RunResult(**plan.earlier["result"]).model_copy(update={"resumed": True})
-    tell(Note(f"this run was finished on {plan.earlier['ended_at']}: reported from {plan.folder}, not done again"))
+    result = RunResult(**earlier["result"]).model_copy(update={"resumed": True})
+    tell(Note(f"this run was finished on {earlier['ended_at']}: reported from {plan.folder}, not done again"))
     patch = plan.folder / f"{plan.instance_id}.patch"
     tell(Ended(result.document(), patch.read_text(errors="replace") if result.patch_path and patch.exists() else ""))
     return result

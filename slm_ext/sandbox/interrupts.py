@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 __all__ = ["held", "interruptible"]
@@ -28,7 +28,7 @@ _state = _State()
 
 
 @contextmanager
-def interruptible(on_second: Callable[[], None] | None = None) -> Iterator[None]:
+def interruptible(on_second: Callable[[], None] | None = None) -> Generator[None]:
     """The first signal raises `KeyboardInterrupt` in the main thread, the next one ends the process with status 130.
 
     Args:
@@ -63,7 +63,7 @@ def interruptible(on_second: Callable[[], None] | None = None) -> Iterator[None]
 
 
 @contextmanager
-def held() -> Iterator[None]:
+def held() -> Generator[None]:
     """Nothing inside is interrupted; a signal that came meanwhile is raised at the end."""
     if threading.get_ident() != _state.thread:
         yield

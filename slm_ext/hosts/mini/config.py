@@ -27,4 +27,3 @@ def compose(provider, profile) -> dict[str, Any]:
     }
     sections = {"agent": agent, "model": model, "environment": environment}
     return {name: section | profile.mini.get(name, {}) for name, section in sections.items()}
-

@@ -49,7 +49,7 @@ class SlmEnvironment:
         root = Path(self.config.cwd or os.getcwd())
         base = scrubbed(os.environ) if base is None else base
         self._env = base | environment(
-            load_bundles(self.config.bundles), host="mini", repo_root=root, extra=base | self.config.env
+            load_bundles([*self.config.bundles]), host="mini", repo_root=root, extra=base | self.config.env
         )
         self._root = root
 
@@ -98,15 +98,13 @@ class SlmEnvironment:
         except OSError as error:
             reason = f"the command could not be started: {error}"
             return {"output": "", "returncode": -1, "exception_info": reason}
-        output = {
+        report = _report(result_path)
+        return {
             "output": done.text,
             "returncode": -1 if done.timed_out else done.returncode,
             "exception_info": f"the command was ended after {limit:g} s" if done.timed_out else "",
-            "extra": {"seconds": round(done.seconds, 3)},
+            "extra": {"seconds": round(done.seconds, 3)} | ({"tool_report": report} if report else {}),
         }
-        if report := _report(result_path):
-            output["extra"]["tool_report"] = report
-        return output
 
     def _check_finished(self, output: dict[str, Any]) -> None:
         first, _, rest = output["output"].lstrip().partition("\n")

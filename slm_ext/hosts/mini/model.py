@@ -15,7 +15,7 @@ from minisweagent.exceptions import FormatError, InterruptAgentFlow
 from minisweagent.models import GLOBAL_MODEL_STATS
 from pydantic import BaseModel, ConfigDict
 
-from slm_ext.bundles import command_line, load_bundles, tool_schemas
+from slm_ext.bundles import command_line, load_bundles, require_hash, tool_schemas
 from slm_ext.completion import Answer, Completion
 from slm_ext.errors import ContextOverflow, FormatRejected, ProviderDown
 
@@ -67,7 +67,7 @@ class SlmModel:
         """
         self.config = config_class(**kwargs)
         self.provider = entry or self._registry().provider(self._name)
-        self.bundles = loaded or load_bundles(self.config.bundles or self._profile_bundles())
+        self.bundles = loaded or self._trained_bundles()
         self.tools = tool_schemas(self.bundles)
         self.recorder = recorder or self._own_recorder()
         self.handle = handle
@@ -169,8 +169,14 @@ class SlmModel:
             layers.append(("model.provider", {"slm_providers": {self._name: self.config.provider}}))
         return load_registry(project_dir=self.config.project_dir, extra_layers=layers)
 
-    def _profile_bundles(self) -> list[str]:
-        return self._registry().profile(self.provider.profile).bundles
+    def _trained_bundles(self) -> list:
+        from slm_ext.registry import declared_tools_hash
+
+        names = self.config.bundles or self._registry().profile(self.provider.profile).bundles
+        bundles = load_bundles([*names])
+        if expected := declared_tools_hash(self.provider):
+            require_hash(bundles, expected, self.provider.name)
+        return bundles
 
     def _own_recorder(self):
         if self.config.calls_path is None:
@@ -194,9 +200,11 @@ def visible_output(output: dict[str, Any]) -> str:
 
 def _format_error(rejected: FormatRejected) -> FormatError:
     """Both sides of the misunderstanding, so that roles alternate and the model sees its own mistake."""
+    reply, rejection = rejected.reply, rejected.rejection
+    assert reply is not None and rejection is not None
     return FormatError(
-        {**rejected.reply.message, "extra": _extra(rejected.reply)},
-        {"role": "user", "content": rejected.rejection.text(), "extra": {"interrupt_type": "FormatError"}},
+        {**reply.message, "extra": _extra(reply)},
+        {"role": "user", "content": rejection.text(), "extra": {"interrupt_type": "FormatError"}},
     )
 
 
