@@ -1,0 +1,1 @@
+"""Prices and nights of a guest house."""

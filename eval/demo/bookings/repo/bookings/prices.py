@@ -1,0 +1,13 @@
+"""What a stay costs, in whole euros."""
+
+
+def stay_price(nights, rate, cleaning):
+    """Return the price of a stay: rate for each night, plus cleaning once."""
+    price = nights * rate
+    price = price - cleaning
+    return price
+
+
+def deposit(price, percent):
+    """Return percent of price, rounded down."""
+    return price * percent // 100

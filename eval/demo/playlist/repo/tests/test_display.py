@@ -1,0 +1,6 @@
+from playlist.display import clock
+
+
+def test_clock():
+    assert clock(185) == "3:05"
+    assert clock(59) == "0:59"
