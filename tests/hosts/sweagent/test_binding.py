@@ -1,6 +1,5 @@
 """What is bound into the SWE-agent that is installed here, and what happens where a symbol is missing."""
 
-import sys
 import textwrap
 from types import ModuleType
 
@@ -78,7 +77,8 @@ def test_the_whole_table_holds_here_and_everybody_holds_the_bound_names(run_pyth
         assert binding.problem == ""
         assert set(binding.modules) <= set(sys.modules)
         assert batch.RunSingleConfig is single.RunSingleConfig
-        assert {"slm", "slm_providers"} <= set(single.RunSingleConfig.model_fields) & set(batch.RunBatchConfig.model_fields)
+        for config in (single.RunSingleConfig, batch.RunBatchConfig):
+            assert {"slm", "slm_providers"} <= set(config.model_fields)
         assert single.RunSingleConfig.__module__ == "sweagent.run.run_single"
         assert agents.get_model is models.get_model is reviewer.get_model
         assert hasattr(models.get_model, "__wrapped__")
@@ -147,10 +147,21 @@ assert not any("slm_ext" in type(finder).__module__ for finder in sys.meta_path)
     assert done.stdout.splitlines()[-1:] == ["refused"], done.stderr[-3000:]
 
 
-def test_the_table_has_every_module_that_is_bound():
+def test_the_table_has_every_name_that_is_bound():
     from slm_ext.hosts.sweagent.bootstrap.binding import _REPLACEMENTS
     from slm_ext.hosts.sweagent.bootstrap.symbols import TABLE
 
     rows = {(row.module, row.name) for row in TABLE}
     assert {(module, name) for module, names in _REPLACEMENTS.items() for name in names} <= rows
-    assert "sweagent" not in sys.modules
+
+
+def test_nothing_of_ours_imports_sweagent_by_itself(run_python):
+    code = """
+import sys
+from slm_ext.hosts.sweagent import available
+from slm_ext.hosts.sweagent.bootstrap import install
+available(); install()
+assert not [name for name in sys.modules if name.partition(".")[0] in ("sweagent", "swerex", "litellm", "pydantic")]
+"""
+    done = run_python("-c", code)
+    assert done.returncode == 0, done.stderr
