@@ -43,7 +43,7 @@ def find_python(given: str | None, checkout: Path | None) -> Path:
 
 def run_setup(command: str, clone: Clone, env: dict[str, str], log: Path) -> None:
     """Run `--setup` once in the clone, its output in `log`; raises `UsageError` when it fails."""
-    done = run_command(["bash", "-c", command], cwd=clone.path, env=env, merge=True)
+    done = run_command(["bash", "-c", command], cwd=clone.path, env=env, merge=True, owner=clone.path)
     log.write_bytes(done.output)
     if done.returncode:
         tail = "\n".join(done.text.strip().splitlines()[-5:])

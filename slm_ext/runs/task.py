@@ -71,7 +71,7 @@ def run_task(request: RunRequest, listener: Listener | None = None) -> RunResult
                 folder.update(status="failed", error={"type": type(error).__name__, "message": str(error)})
             raise
         finally:
-            end_survivors()
+            end_survivors(folder.clone)
             folder.close()
         return result
 
@@ -245,8 +245,12 @@ def _why(outcome: dict[str, Any], submitted: bool) -> str:
         return ""
     if outcome["exit_status"] == "Submitted":
         return "what was submitted changes nothing"
-    if outcome["exit_status"] == "LimitsExceeded":
-        return "the step limit was reached"
+    known = {
+        "LimitsExceeded": "the step limit was reached",
+        "RepeatedFormatError": "several replies in a row held no usable tool call",
+    }
+    if outcome["exit_status"] in known:
+        return known[outcome["exit_status"]]
     return (outcome.get("exception_str") or "").split("\n")[0]
 
 

@@ -36,7 +36,8 @@ def judge(
         return Verdict(False, "no patch was submitted")
     if refusal := reset_to(clone, patch, keep_ignored):
         return Verdict(False, f"the patch does not apply to the repository: {refusal.splitlines()[0]}")
-    done = run_command(["bash", "-c", command], cwd=clone.path, env=env, merge=True, timeout_s=timeout_s)
+    shell = ["bash", "-c", command]
+    done = run_command(shell, cwd=clone.path, env=env, merge=True, timeout_s=timeout_s, owner=clone.path)
     log.write_bytes(done.output)
     if done.timed_out:
         return Verdict(False, f"the test command took longer than {timeout_s:g} s", None)

@@ -292,7 +292,7 @@ def test_a_model_trained_with_other_tools_is_refused(home, request_for, tmp_path
     model.mkdir()
     (model / "config.json").write_text(json.dumps({"model_type": "llama", "slm_tools_hash": "sha256:" + "0" * 64}))
     provide_entry(home, {"model": "m", "server": {"model_path": str(model)}, "profile": "tiny"})
-    with pytest.raises(SlmError, match="sha256:0000.* was trained") as caught:
+    with pytest.raises(SlmError, match=r"sha256:0000.* was trained") as caught:
         run_task(request_for())
     assert caught.value.exit_code == 2 and not (tmp_path / "out").exists()
 

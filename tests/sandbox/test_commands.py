@@ -110,7 +110,7 @@ sys.path.insert(0, {str(Path(__file__).resolve().parents[2])!r})
 from slm_ext.sandbox.commands import kill_all, run_command
 from slm_ext.sandbox.interrupts import held, interruptible
 with interruptible(on_second=kill_all), held():
-    run_command(["bash", "-c", "echo $$ > pid; kill -INT $PPID; kill -INT $PPID; exec sleep 600"], cwd=".")
+    run_command(["bash", "-c", "echo $$ > pid; while kill -INT $PPID; do sleep 0.05; done"], cwd=".")
 """
     ended = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, timeout=60)
     assert ended.returncode == 130

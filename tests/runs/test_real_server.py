@@ -1,0 +1,39 @@
+"""The whole way with a real mlx_lm.server: started for the run, asked by the agent, gone afterwards."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+
+import psutil
+import pytest
+
+from slm_ext.runs import run_task
+from slm_ext.runs.events import Stage
+from slm_ext.testing.models import make_random_model
+
+from .parts import provide_entry
+
+HAS_MLX = importlib.util.find_spec("mlx_lm") is not None and importlib.util.find_spec("mlx") is not None
+
+
+@pytest.mark.slow
+@pytest.mark.mlx
+@pytest.mark.skipif(not HAS_MLX, reason="mlx-lm is not installed")
+def test_a_model_of_random_weights_is_served_asked_and_stopped(home, request_for, tmp_path):
+    model = make_random_model(tmp_path / "model")
+    provide_entry(home, {"server": {"model_path": str(model)}, "max_output_tokens": 8, "profile": "tiny"})
+    heard, pids = [], []
+
+    def listen(event):
+        heard.append(event)
+        if isinstance(event, Stage) and event.name == "agent":
+            (state,) = (home / "servers").glob("*/state.json")
+            told = json.loads(state.read_text())
+            pids.extend([told["pid"], told["child_pid"]])
+
+    result = run_task(request_for(), listen)
+    assert (result.exit_status, result.exit_code) == ("RepeatedFormatError", 1)
+    assert result.identity and result.identity["kind"] == "keeper" and result.tokens.output == 3 * 8
+    assert any(isinstance(e, Stage) and e.text.startswith("ready") for e in heard)
+    assert len(pids) == 2 and not any(psutil.pid_exists(pid) for pid in pids)
