@@ -17,6 +17,14 @@ from .parts import provide_entry
 HAS_MLX = importlib.util.find_spec("mlx_lm") is not None and importlib.util.find_spec("mlx") is not None
 
 
+def lives(pid: int) -> bool:
+    """Whether a process runs; one that ended and waits for its parent's look does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 @pytest.mark.slow
 @pytest.mark.mlx
 @pytest.mark.skipif(not HAS_MLX, reason="mlx-lm is not installed")
@@ -36,4 +44,4 @@ def test_a_model_of_random_weights_is_served_asked_and_stopped(home, request_for
     assert (result.exit_status, result.exit_code) == ("RepeatedFormatError", 1)
     assert result.identity and result.identity["kind"] == "keeper" and result.tokens.output == 3 * 8
     assert any(isinstance(e, Stage) and e.text.startswith("ready") for e in heard)
-    assert len(pids) == 2 and not any(psutil.pid_exists(pid) for pid in pids)
+    assert len(pids) == 2 and not any(lives(pid) for pid in pids)
