@@ -1,7 +1,7 @@
 """`slm tiny`: train flywheel-tiny from nothing, export it, and measure it through the real server and agent."""
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: simple-parsing reads the types of inherited fields in the wrong module then.
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,13 +15,13 @@ __all__ = ["main"]
 class TrainFlags(CommonFlags):
     """Train the model, or continue where an interrupted training stopped. Ctrl-C saves and stops."""
 
-    work: Path = field(default=Path(".work/tiny"), metadata=takes("DIR", type=Path))
+    work: Path = field(default=Path(".work/tiny"), metadata=takes("DIR"))
     """folder of tokenizer, shards, checkpoint and log"""
-    steps: int = field(default=3200, metadata=takes("N", type=int))
-    """optimiser steps in all; the last 30 % lower the learning rate to zero"""
-    seed: int = field(default=1, metadata=takes("S", type=int))
+    steps: int = field(default=3200, metadata=takes("N"))
+    """optimiser steps in all; the last 30 percent lower the learning rate to zero"""
+    seed: int = field(default=1, metadata=takes("S"))
     """of weights and corpus"""
-    threads: int = field(default=2, metadata=takes("N", type=int))
+    threads: int = field(default=2, metadata=takes("N"))
     """processor cores to train on"""
     device: str = field(default="cpu", metadata=takes("cpu|cuda"))
     """where to train"""
@@ -31,9 +31,9 @@ class TrainFlags(CommonFlags):
 class ExportFlags(CommonFlags):
     """Write the checkpoint as a model folder and compare mlx-lm's logits with PyTorch's, before and after 8-bit."""
 
-    work: Path = field(default=Path(".work/tiny"), metadata=takes("DIR", type=Path))
+    work: Path = field(default=Path(".work/tiny"), metadata=takes("DIR"))
     """folder of a training"""
-    out: Path | None = field(default=None, metadata=takes("DIR", type=Path))
+    out: Path | None = field(default=None, metadata=takes("DIR"))
     """model folder to write (default: the one that is shipped)"""
 
 
@@ -43,17 +43,17 @@ class EvalFlags(CommonFlags):
 
     slm: str = field(default="flywheel-tiny", metadata=takes("NAME"))
     """provider to measure"""
-    tasks: int = field(default=200, metadata=takes("N", type=int))
+    tasks: int = field(default=200, metadata=takes("N"))
     """how many"""
-    seed: int = field(default=7, metadata=takes("S", type=int))
+    seed: int = field(default=7, metadata=takes("S"))
     """which ones"""
     held_out_families: bool = field(default=False, metadata=SWITCH)
     """bugs in families of functions that were left out of the training"""
     host: str = field(default="mini", metadata=takes("mini|sweagent"))
     """the agent"""
-    workers: int = field(default=2, metadata=takes("N", type=int))
+    workers: int = field(default=2, metadata=takes("N"))
     """tasks at a time"""
-    out: Path | None = field(default=None, metadata=takes("DIR", type=Path))
+    out: Path | None = field(default=None, metadata=takes("DIR"))
     """keep all records here"""
 
 
@@ -118,12 +118,13 @@ def _export(flags: ExportFlags) -> int:
         )
     folder = flags.out or tiny_model_dir()
     export(checkpoint, tokenizer, folder)
-    texts = corpus.sample_texts(424242, 8)
+    texts = corpus.sample_texts(424242, 4)
     report = {"fp16": compare_logits(checkpoint, folder, texts)}
     with tempfile.TemporaryDirectory() as scratch:
         quantize(folder, Path(scratch) / "q8")
         report["8-bit"] = compare_logits(checkpoint, Path(scratch) / "q8", texts)
     size = sum(f.stat().st_size for f in folder.iterdir())
+    (flags.work / "export.json").write_text(json.dumps({"bytes": size, "logits": report}, indent=1) + "\n")
     if flags.json:
         emit({"folder": str(folder), "bytes": size, "logits": report})
     else:

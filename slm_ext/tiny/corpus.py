@@ -7,7 +7,7 @@ Rows are made from seeds, so a shard is a pure function of (seed, families, toke
 from __future__ import annotations
 
 import itertools
-import os
+import multiprocessing
 import random
 import tempfile
 from collections.abc import Iterator
@@ -102,7 +102,7 @@ def write_shard(path: Path, tokenizer_file: str, seed: int, count: int, reserved
 
     limit_memory()
     tokenizer = Tokenizer.from_file(tokenizer_file)
-    parent = os.getppid()
+    parent = multiprocessing.parent_process()
     tokens: list[int] = []
     weights: list[int] = []
     offsets = [0]
@@ -110,7 +110,7 @@ def write_shard(path: Path, tokenizer_file: str, seed: int, count: int, reserved
         tokens += ids
         weights += marks
         offsets.append(len(tokens))
-        if os.getppid() != parent:  # the training was killed: nobody waits for this shard
+        if parent and not parent.is_alive():  # the training was killed: nobody waits for this shard
             return
     temporary = path.with_suffix(".tmp.npz")
     np.savez(

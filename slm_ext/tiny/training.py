@@ -52,6 +52,7 @@ def train(work: Path, plan: TrainingPlan, config: ModelConfig | None = None, on_
         work: folder of everything the run keeps.
         on_log: gets one dict per logged step.
     """
+    _keep_memory()
     torch.set_num_threads(plan.threads)
     torch.manual_seed(plan.seed)
     work.mkdir(parents=True, exist_ok=True)
@@ -71,6 +72,18 @@ def train(work: Path, plan: TrainingPlan, config: ModelConfig | None = None, on_
             run.save(stream)
             pool.shutdown(wait=False, cancel_futures=True)
     return work / "checkpoint.pt"
+
+
+def _keep_memory() -> None:
+    """Let glibc keep freed memory: without it each step maps and clears its tensors anew, a fifth of the time."""
+    import ctypes
+    import sys
+
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # missing in other C libraries
+        for option in (-3, -1):  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD
+            if mallopt:
+                mallopt(option, 2**31 - 1)
 
 
 def _tokenizer(work: Path, seed: int) -> Path:
