@@ -10,6 +10,7 @@ pytestmark = pytest.mark.sweagent
 ISSUE = ["--problem_statement.text=x", "--problem_statement.id=i"]
 BATCH = ["--instances.type=swe_bench", "--instances.subset=lite", "--instances.split=dev"]
 SCRIPT = str(Path(sys.executable).parent / "sweagent")
+QUICK = ("sweagent run", "sweagent run-batch")
 ENTRANCES = {
     "sweagent run": [SCRIPT, "run", *ISSUE],
     "sweagent run-batch": [SCRIPT, "run-batch", *BATCH],
@@ -17,6 +18,9 @@ ENTRANCES = {
     "python -m sweagent.run.run_single": ["-m", "sweagent.run.run_single", *ISSUE],
     "python -m sweagent.run.run_batch": ["-m", "sweagent.run.run_batch", *BATCH],
 }
+
+SPARING = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in ENTRANCES]
+"""Every entrance; those that differ only in how Python is started wait for a slow run."""
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +48,7 @@ def test_an_error_of_ours_is_one_message_and_exit_code_2(run_python, entrance, t
     assert not [path for path in tmp_path.iterdir() if path.name != "home"], "something was started or written"
 
 
-@pytest.mark.parametrize("entrance", ENTRANCES)
+@pytest.mark.parametrize("entrance", SPARING)
 def test_a_stock_run_is_byte_identical(run_python, entrance):
     words = [*ENTRANCES[entrance], "--print_config", "--agent.model.name=gpt-4o"]
     ours, stock = run_python(*words), run_python(*words, env={"SLM_EXT_DISABLE": "1"})
@@ -53,7 +57,7 @@ def test_a_stock_run_is_byte_identical(run_python, entrance):
     assert "gpt-4o" in stock.stdout
 
 
-@pytest.mark.parametrize("entrance", ENTRANCES)
+@pytest.mark.parametrize("entrance", SPARING)
 def test_the_option_is_taken(run_python, entrance):
     done = run_python(*ENTRANCES[entrance], "--slm", "flywheel-tiny", "--print_config")
     assert done.returncode == 0, done.stderr[-2000:]
