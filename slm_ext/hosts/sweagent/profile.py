@@ -40,7 +40,7 @@ def agent_options(profile: Any) -> dict[str, Any]:
     Raises:
         BundleError: a bundle of the profile is missing or malformed.
     """
-    prompts = profile.prompts.named("problem_statement")
+    prompts = profile.prompts.named("problem_statement.strip()")  # as `slm run` does; a file ends with a line end
     bundles = load_bundles(list(profile.bundles))
     variables = {"SLM_HOST": "sweagent", "SLM_TOOL_RESULT": RESULT_FILE, "PYTHONDONTWRITEBYTECODE": "1", "PAGER": "cat"}
     variables |= profile.tool_env

@@ -1,4 +1,4 @@
-"""Tests marked `sweagent` need SWE-agent; where it is missing they are skipped with the reason."""
+"""Child processes for the tests of this host: SWE-agent is bound at import, so each test needs a Python of its own."""
 
 from __future__ import annotations
 
@@ -8,15 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from slm_ext.hosts.sweagent import available
-
-
-def pytest_collection_modifyitems(items):
-    there, reason = available()
-    for item in items:
-        if not there and item.get_closest_marker("sweagent"):
-            item.add_marker(pytest.mark.skip(reason=f"needs SWE-agent: {reason}"))
 
 
 @pytest.fixture

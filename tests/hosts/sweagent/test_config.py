@@ -138,7 +138,7 @@ def test_the_provider_becomes_a_plain_model(parsed, case):
 def test_the_profile_takes_the_place_of_the_default_configuration(parsed):
     agent = parsed["flag"]["agent"]
     assert agent["templates"]["system_template"] == "Fix the bug. Run the tests, read, edit, test again, submit."
-    assert agent["templates"]["instance_template"] == "{{problem_statement}}"
+    assert agent["templates"]["instance_template"] == "{{problem_statement.strip()}}"
     assert [Path(b["path"]).name for b in agent["tools"]["bundles"]] == [
         "slm_base",
         "slm_edit",
@@ -154,7 +154,7 @@ def test_the_profile_takes_the_place_of_the_default_configuration(parsed):
 def test_every_config_file_goes_over_the_profile(parsed):
     case = parsed["provider over yaml"]
     assert case["agent"]["templates"]["system_template"] == "from YAML"
-    assert case["agent"]["templates"]["instance_template"] == "{{problem_statement}}"
+    assert case["agent"]["templates"]["instance_template"] == "{{problem_statement.strip()}}"
     assert case["_config_files"] == ["top.yaml", "plain.yaml"]
 
 
@@ -173,7 +173,7 @@ def test_providers_of_the_seed_parse_as_written(parsed):
 def test_where_the_name_may_stand(parsed, case):
     assert parsed[case]["agent"]["model"]["name"] == "slm/top-slm"
     assert parsed[case]["agent"]["model"]["temperature"] == 0.3
-    assert parsed[case]["agent"]["templates"]["instance_template"] == "{{problem_statement}}"
+    assert parsed[case]["agent"]["templates"]["instance_template"] == "{{problem_statement.strip()}}"
 
 
 @pytest.mark.parametrize("case", ["provider over yaml", "provider over environment"])

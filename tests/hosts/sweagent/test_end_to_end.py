@@ -80,7 +80,11 @@ def scripted(tmp_path, repo):
         (tmp_path / "providers.yaml").write_text(PROVIDERS)
         out = tmp_path / "out"
         command = [*entrance, "--slm", "scripted", "--config", "providers.yaml", "--env.deployment.type=local"]
-        command += [f"--env.repo.path={repo}", f"--problem_statement.text={issue}", "--problem_statement.id=statkit-1"]
+        command += [
+            f"--env.repo.path={repo}",
+            f"--problem_statement.text={issue}\n",
+            "--problem_statement.id=statkit-1",
+        ]
         command += [f"--output_dir={out}", *words]
         files = [tmp_path / "replies.json", tmp_path / "requests.json"]
         driver = [sys.executable, HERE / "scripted_run.py", *files, PORT, "--", *command]
