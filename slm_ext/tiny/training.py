@@ -20,6 +20,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from slm_ext.errors import UsageError
 from slm_ext.tiny import corpus
 from slm_ext.tiny.model import Llama, ModelConfig
 from slm_ext.tiny.tokenizer import train_tokenizer
@@ -27,9 +28,15 @@ from slm_ext.tiny.tokenizer import train_tokenizer
 __all__ = ["TrainingPlan", "train"]
 
 
+_FREE = ("steps", "threads", "device")
+
+
 @dataclass(frozen=True)
 class TrainingPlan:
-    """What determines a training run; a work folder is continued only by the same plan (but for `steps`)."""
+    """What determines a training run; a work folder is continued by the same plan only.
+
+    `steps`, `threads` and `device` may change.
+    """
 
     steps: int = 3200
     """Optimiser steps, warm-up on copying included."""
@@ -41,6 +48,11 @@ class TrainingPlan:
     """Share of the steps at the end over which the learning rate falls to zero."""
     seed: int = 1
     shard_rows: int = 2000
+    tokenizer_texts: int = 3000
+    """Trajectories the tokenizer is trained on."""
+    validation_rows: int = 300
+    log_every: int = 25
+    """Steps between two log lines; every tenth one validates."""
     threads: int = 2
     device: str = "cpu"
 
@@ -58,10 +70,11 @@ def train(work: Path, plan: TrainingPlan, config: ModelConfig | None = None, on_
     work.mkdir(parents=True, exist_ok=True)
     shards = work / "shards"
     shards.mkdir(exist_ok=True)
-    tokenizer_file = _tokenizer(work, plan.seed)
+    tokenizer_file = _tokenizer(work, plan)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
-        validation = pool.submit(_shard, shards / "validation.npz", str(tokenizer_file), 999_999, 300, True)
+        kept = shards / "validation.npz"
+        validation = pool.submit(_shard, kept, str(tokenizer_file), 999_999, plan.validation_rows, True)
         run = _Run(work, plan, config or ModelConfig(), on_log)
         stream = _Stream(pool, shards, str(tokenizer_file), plan, run.state)
         run.validation = lambda: corpus.load_shard(validation.result())
@@ -86,10 +99,10 @@ def _keep_memory() -> None:
                 mallopt(option, 2**31 - 1)
 
 
-def _tokenizer(work: Path, seed: int) -> Path:
+def _tokenizer(work: Path, plan: TrainingPlan) -> Path:
     path = work / "tokenizer.json"
     if not path.exists():
-        train_tokenizer(corpus.sample_texts(seed + 77, 3000)).save(str(path))
+        train_tokenizer(corpus.sample_texts(plan.seed + 77, plan.tokenizer_texts)).save(str(path))
     return path
 
 
@@ -164,10 +177,23 @@ class _Run:
         if not path.exists():
             return
         data = torch.load(path, map_location=self.plan.device, weights_only=False)
+        self._require_same_plan(data)
         self.model.load_state_dict(data["model"])
         for optimiser, state in zip(self.optimisers, data["optimisers"], strict=True):
             optimiser.load_state_dict(state)
         self.step, self.tokens, self.seconds, self.state = data["step"], data["tokens"], data["seconds"], data["stream"]
+
+    def _require_same_plan(self, data: dict) -> None:
+        now = asdict(self.plan) | asdict(self.config)
+        before = data["plan"] | data["config"]
+        differing = sorted(k for k in before if k not in _FREE and before[k] != now.get(k))
+        if differing:
+            raise UsageError(
+                f"continue the training in {self.work}",
+                seen=", ".join(f"{k} {now.get(k)} (it was started with {before[k]})" for k in differing),
+                allowed=f"the plan it was started with; only {', '.join(_FREE)} may change",
+                next_step="use another --work folder",
+            )
 
     def save(self, stream: _Stream) -> None:
         data = {
@@ -225,13 +251,14 @@ class _Run:
         return self.plan.learning_rate * warm * cool
 
     def _report(self, rate: float, speed: float) -> None:
-        if self.step % 25 and self.step != self.plan.steps:
+        every = self.plan.log_every
+        if self.step % every and self.step != self.plan.steps:
             return
         entry = {
-            "step": self.step, "loss": round(float(np.mean(self.recent[-25:])), 4), "lr": round(rate, 6),
+            "step": self.step, "loss": round(float(np.mean(self.recent[-every:])), 4), "lr": round(rate, 6),
             "tokens": self.tokens, "seconds": round(self.seconds), "tokens_per_s": round(speed),
         }  # fmt: skip
-        if self.step % 250 == 0 or self.step == self.plan.steps:
+        if self.step % (10 * every) == 0 or self.step == self.plan.steps:
             entry |= self._validate()
         with (self.work / "log.jsonl").open("a") as f:
             f.write(json.dumps(entry) + "\n")
