@@ -15,6 +15,41 @@ __all__ = ["PARTS", "fields_of", "flag_classes"]
 ROOT = Path(__file__).resolve().parent.parent
 
 
+MEANINGS = {
+    "Provider.api_base": "Where the model answers: the address of its OpenAI API, usually ending in `/v1`.",
+    "Provider.server": "A server that slm-ext starts, [below](#the-server).",
+    "Provider.temperature": "Sampling; 0 always takes the likeliest token.",
+    "Provider.top_p": "Sampling; sent only where it is set.",
+    "Provider.seed": "Sampling; sent only where it is set.",
+    "Provider.stop": "Texts at which an answer ends.",
+    "Provider.tool_mode": "How tools are offered: `native` as the API's `tools`. The others are not there yet.",
+    "Provider.chat_template_kwargs": "Arguments of the model's chat template, e.g. `{enable_thinking: false}`.",
+    "Provider.capabilities": "What the endpoint can do, below.",
+    "Provider.retry": "Transient errors, below.",
+    "Provider.extends": "Another provider whose fields count where this entry has none.",
+    "Provider.profile": "Prompts, tools and limits: a [profile](profiles.md) by name.",
+    "Provider.revision": "Revision of a Hugging Face id.",
+    "Profile.prompts": "The first two messages, below.",
+    "CallRecord.request": "What was sent, below.",
+    "CallRecord.route": "Which provider was chosen, and the cause.",
+    "CallRecord.context": "What was left out of the prompt; null so far.",
+    "CallRecord.identity": "Which model answered: `kind`, `model_id`, `weights_sha`, `template_sha`.",
+    "CallRecord.raw_response": "The reply as it came.",
+    "CallRecord.thought": "What the model said beside the call.",
+    "CallRecord.validation": "How the reply was judged, below.",
+    "CallRecord.usage": "Tokens and seconds, below.",
+    "CallRecord.retry_of": "`call_id` of the rejected call that this one is asked again for.",
+    "RequestRecord.messages": "The conversation, each message in full or as a reference.",
+    "RequestRecord.sampling": "Temperature, `max_tokens` and the like, as sent.",
+    "ObservationRecord.content": "What the model is shown.",
+    "ObservationRecord.tool_report": "The tool's typed result.",
+    "OutcomeRecord.resolved": "Verdict of `--test`, where there was one.",
+    "OutcomeRecord.submitted": "A patch that is not empty was handed in.",
+    "OutcomeRecord.exit_status": "How the agent ended, in its host's words.",
+}
+"""Meanings of fields that have no text in the code."""
+
+
 def cli() -> str:
     """Every verb with its flags."""
     from slm_ext.cli.main import VERBS
@@ -89,17 +124,20 @@ def fields_of(owner: type) -> list[tuple[str, str, str, str]]:
         text = ""
         if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
             text = " ".join(str(after.value.value).split())
-        found.append((node.target.id, _type(node.annotation), _default(owner, node), text))
+        name = node.target.id
+        kind = _type(node.annotation, units="registry" in owner.__module__)
+        found.append((name, kind, _default(owner, node), text or MEANINGS.get(f"{owner.__name__}.{name}", "")))
     return found
 
 
-def _type(node: ast.expr) -> str:
+def _type(node: ast.expr, *, units: bool) -> str:
     source = ast.unparse(node)
+    if units:
+        source = re.sub(r"\bTokens\b", "int", source)
     for pattern, short in (
         (r"Annotated\[(\w+), .*\]", r"\1"),
         (r"Literal\[(.*?)\]", r"\1"),
         (r"\bCount\b", "int ≥ 1"),
-        (r"\bTokens\b", "int"),
         (r"\bSeconds\b", "seconds"),
         (r"\bFraction\b", "0 … 1"),
         (r"\bTemperature\b", "0 … 5"),
