@@ -2,7 +2,7 @@
 
 The corpus needs several test runs per trajectory; a pytest process each would take days. So a test module is compiled
 with pytest's own assertion rewriting and its functions are called one by one. `tests/tiny/test_execution.py` holds this
-against the real `pytest_run`, byte for byte. Mutants may loop or grow: every call runs under a time limit (SIGALRM),
+against the real `pytest_run`, byte for byte. Mutants may loop or grow: every call runs under a time limit (processor time, SIGVTALRM),
 a low recursion limit, and the worker that generates the corpus sets a memory limit (`limit_memory`).
 
 Private API of pytest used: `_pytest.assertion.rewrite.rewrite_asserts` and the hook of `_pytest.assertion`.
@@ -127,16 +127,16 @@ def _limits():
     def stop(*_):
         raise Runaway("time limit")
 
-    previous = signal.signal(signal.SIGALRM, stop)
+    previous = signal.signal(signal.SIGVTALRM, stop)
     recursion = sys.getrecursionlimit()
     depth = len(_stack())
     sys.setrecursionlimit(depth + 300)
-    signal.setitimer(signal.ITIMER_REAL, _SECONDS)
+    signal.setitimer(signal.ITIMER_VIRTUAL, _SECONDS)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, previous)
         sys.setrecursionlimit(recursion)
 
 

@@ -60,8 +60,8 @@ def make_task(r: random.Random, families: list[str], distractors: list[str]) -> 
     """One task from `families` (names), or None where the drawn mutation shows in no test or never ends."""
     name = r.choice(families)
     sketch = FAMILIES[name].build(r)
-    others = _others(r, sketch, distractors)
     try:
+        others = _others(r, sketch, distractors)
         values = evaluate(sketch.source, sketch.checks)
         mutation = _draw(r, sketch)
         if mutation is None:

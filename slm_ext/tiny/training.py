@@ -70,12 +70,13 @@ def train(work: Path, plan: TrainingPlan, config: ModelConfig | None = None, on_
     work.mkdir(parents=True, exist_ok=True)
     shards = work / "shards"
     shards.mkdir(exist_ok=True)
-    tokenizer_file = _tokenizer(work, plan)
+    config = config or ModelConfig()
+    tokenizer_file = _tokenizer(work, plan, config.vocab_size)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
         kept = shards / "validation.npz"
         validation = pool.submit(_shard, kept, str(tokenizer_file), 999_999, plan.validation_rows, True)
-        run = _Run(work, plan, config or ModelConfig(), on_log)
+        run = _Run(work, plan, config, on_log)
         stream = _Stream(pool, shards, str(tokenizer_file), plan, run.state)
         run.validation = lambda: corpus.load_shard(validation.result())
         try:
@@ -99,10 +100,10 @@ def _keep_memory() -> None:
                 mallopt(option, 2**31 - 1)
 
 
-def _tokenizer(work: Path, plan: TrainingPlan) -> Path:
+def _tokenizer(work: Path, plan: TrainingPlan, size: int) -> Path:
     path = work / "tokenizer.json"
     if not path.exists():
-        train_tokenizer(corpus.sample_texts(plan.seed + 77, plan.tokenizer_texts)).save(str(path))
+        train_tokenizer(corpus.sample_texts(plan.seed + 77, plan.tokenizer_texts), size).save(str(path))
     return path
 
 
