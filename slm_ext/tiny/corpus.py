@@ -21,7 +21,10 @@ from slm_ext.tiny.tasks import Task, make_task
 from slm_ext.tiny.trajectories import make_trajectory
 from slm_ext.tiny.wire import render, segments
 
-__all__ = ["WEIGHTS", "load_shard", "make_rows", "sample_texts", "system_prompt", "tasks", "write_shard"]
+__all__ = [
+    "MAX_TOKENS", "WEIGHTS", "encode", "load_shard", "make_rows", "sample_texts", "save_rows", "scratch",
+    "system_prompt", "tasks", "write_shard",
+]  # fmt: skip
 
 WEIGHTS = {"tool": 15, "user": 10, "system": 0, "frame": 0}
 """Loss weight of what the model reads, in hundredths; its own trained turns weigh 100, detours 0."""
@@ -56,13 +59,17 @@ def tasks(seed: int, names: list[str] | None = None, reserved: bool = False) -> 
 def conversations(seed: int, reserved: bool = False) -> Iterator[list[dict]]:
     """Endless ideal trajectories, of training tasks or of reserved ones."""
     system = system_prompt()
-    base = "/dev/shm" if Path("/dev/shm").is_dir() else None
-    with tempfile.TemporaryDirectory(dir=base) as folder:
+    with tempfile.TemporaryDirectory(dir=scratch()) as folder:
         for i, task in enumerate(tasks(seed, reserved=reserved)):
             try:
                 yield make_trajectory(random.Random(f"{seed}/{i}"), task, system, Path(folder) / "repo")
             except Runaway:
                 continue
+
+
+def scratch() -> str | None:
+    """Where short-lived task folders go: memory where there is such a place, else the system's choice."""
+    return "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
 def sample_texts(seed: int, count: int) -> list[str]:
@@ -103,18 +110,22 @@ def write_shard(path: Path, tokenizer_file: str, seed: int, count: int, reserved
     limit_memory()
     tokenizer = Tokenizer.from_file(tokenizer_file)
     parent = multiprocessing.parent_process()
-    tokens: list[int] = []
-    weights: list[int] = []
-    offsets = [0]
-    for ids, marks in make_rows(tokenizer, seed, count, reserved):
-        tokens += ids
-        weights += marks
-        offsets.append(len(tokens))
+    rows = []
+    for row in make_rows(tokenizer, seed, count, reserved):
+        rows.append(row)
         if parent and not parent.is_alive():  # the training was killed: nobody waits for this shard
             return
+    save_rows(path, rows)
+
+
+def save_rows(path: Path, rows: list[tuple[list[int], list[int]]]) -> None:
+    """Put a shard of `rows` in place, atomically."""
     temporary = path.with_suffix(".tmp.npz")
     np.savez(
-        temporary, tokens=np.array(tokens, np.uint16), weights=np.array(weights, np.uint8), offsets=np.array(offsets)
+        temporary,
+        tokens=np.array([t for ids, _ in rows for t in ids], np.uint16),
+        weights=np.array([w for _, weights in rows for w in weights], np.uint8),
+        offsets=np.cumsum([0, *(len(ids) for ids, _ in rows)]),
     )
     temporary.replace(path)
 

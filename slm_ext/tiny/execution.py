@@ -2,8 +2,8 @@
 
 The corpus needs several test runs per trajectory; a pytest process each would take days. So a test module is compiled
 with pytest's own assertion rewriting and its functions are called one by one. `tests/tiny/test_execution.py` holds this
-against the real `pytest_run`, byte for byte. Mutants may loop or grow: every call runs under a time limit (processor time, SIGVTALRM),
-a low recursion limit, and the worker that generates the corpus sets a memory limit (`limit_memory`).
+against the real `pytest_run`, byte for byte. Mutants may loop or grow: every call runs under a limit of processor time
+(SIGVTALRM) and a low recursion limit, and the worker that generates the corpus sets a memory limit (`limit_memory`).
 
 Private API of pytest used: `_pytest.assertion.rewrite.rewrite_asserts` and the hook of `_pytest.assertion`.
 """

@@ -1,7 +1,7 @@
-"""Let a model folder play tasks in this process: mlx-lm decoding, the tools as functions, no server and no agent.
+"""Let the PyTorch model play tasks in this process, many at a time, the tools as functions: no server and no agent.
 
-Fast enough to look at hundreds of tasks between two training runs. What counts is `evaluation`, which goes through
-the real server and the real agent.
+Fast enough to look at a hundred tasks between two training runs. What counts is `evaluation`, which goes through the
+real server and the real agent.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from slm_ext.tiny.decoding import Decoder
 from slm_ext.tiny.execution import Runaway
 from slm_ext.tiny.tasks import Task
 from slm_ext.tiny.trajectories import Workspace
 
-__all__ = ["Player", "Rollout"]
+__all__ = ["Rollout", "parse_call", "play"]
 
 
 @dataclass
@@ -21,106 +22,101 @@ class Rollout:
     """One played task.
 
     Attributes:
-        messages: the conversation, assistant turns with `calls`.
+        messages: the conversation; assistant turns carry `calls`.
         resolved: the tests passed and the model submitted.
         edits: `edit_line` calls made, in order.
+        end: why it ended: submitted, steps, context, format, or call.
     """
 
+    task: Task
     messages: list[dict]
+    workspace: Workspace
     resolved: bool = False
+    passed: bool = False
     edits: list[dict] = field(default_factory=list)
-    end: str = "steps"
+    end: str = ""
 
 
-class Player:
-    """A loaded model folder.
+def play(
+    decoder: Decoder,
+    tasks: list[Task],
+    system: str,
+    root: Path,
+    max_steps: int = 36,
+    temperature: float = 0.0,
+    window: int = 2048,
+) -> list[Rollout]:
+    """Play all tasks in lockstep, each until submit, limit or a reply that is no call."""
+    plays = [
+        Rollout(
+            task,
+            [{"role": "system", "content": system}, {"role": "user", "content": task.issue}],
+            Workspace(task, root / str(i)),
+        )
+        for i, task in enumerate(tasks)
+    ]
+    for _ in range(max_steps):
+        active = [p for p in plays if not p.end and _fits(decoder, p, window)]
+        if not active:
+            break
+        active.sort(key=lambda p: sum(len(m.get("content") or "") for m in p.messages))
+        for start in range(0, len(active), 16):  # alike in length, so that little is padded
+            some = active[start : start + 16]
+            for p, (reply,) in zip(some, decoder.replies([p.messages for p in some], 1, temperature), strict=True):
+                _step(p, reply)
+    for p in plays:
+        p.end = p.end or "steps"
+    return plays
 
-    Args:
-        folder: model folder.
-        max_steps: model calls per task.
-        max_tokens: prompt and reply together; a longer conversation ends.
-        temperature: 0 decodes greedily.
-    """
 
-    def __init__(self, folder: Path, max_steps: int = 40, max_tokens: int = 2048, temperature: float = 0.0):
-        from mlx_lm import load
+def parse_call(text: str) -> dict | None:
+    """The one call of a reply as `{name, arguments}`, values typed by the tools' schemas; None where there is none."""
+    from slm_ext.toolcalls import parse_qwen3_coder
 
+    parsed = parse_qwen3_coder(text, _schemas())
+    if parsed.rejection or not parsed.calls:
+        return None
+    return {"name": parsed.calls[0].name, "arguments": dict(parsed.calls[0].arguments)}
+
+
+_SCHEMAS: list[dict] = []
+
+
+def _schemas() -> list[dict]:
+    if not _SCHEMAS:
         from slm_ext.bundles import load_bundles, tool_schemas
         from slm_ext.tiny.export import BUNDLES
 
-        self.model, self.tokenizer = load(str(folder))
-        self.schemas = tool_schemas(load_bundles(list(BUNDLES)))
-        self.max_steps, self.max_tokens, self.temperature = max_steps, max_tokens, temperature
-
-    def play(self, task: Task, system: str, root: Path) -> Rollout:
-        """Play one task from its issue to submit, limit or format error."""
-        workspace = Workspace(task, root)
-        out = Rollout([{"role": "system", "content": system}, {"role": "user", "content": task.issue}])
-        session = _Session(self)
-        passed = False
-        for _ in range(self.max_steps):
-            call = session.next_call(out.messages)
-            if call is None:
-                out.end = session.end
-                return out
-            out.messages.append({"role": "assistant", "content": "", "calls": [call]})
-            if call["name"] == "submit":
-                out.resolved, out.end = passed, "submitted"
-                return out
-            try:
-                output = workspace.call(call["name"], call["arguments"])
-            except Runaway:
-                output = "timeout: the tests did not end within 30 s\n" + '{"status":"timeout","exit_code":null}'
-            except (KeyError, TypeError) as e:
-                out.end = f"bad call: {e}"
-                return out
-            if call["name"] == "pytest_run":
-                passed = output.startswith("pass")
-            elif call["name"] == "edit_line":
-                out.edits.append(call["arguments"] | {"result": output.splitlines()[0], "after": None})
-            out.messages.append({"role": "tool", "content": output})
-        return out
+        _SCHEMAS.extend(tool_schemas(load_bundles(list(BUNDLES))))
+    return _SCHEMAS
 
 
-class _Session:
-    """One conversation's key-value cache: only what is new is prefilled."""
+def _fits(decoder: Decoder, p: Rollout, window: int) -> bool:
+    from slm_ext.tiny.wire import render
 
-    def __init__(self, player: Player):
-        from mlx_lm.models.cache import make_prompt_cache
-        from mlx_lm.sample_utils import make_sampler
+    if len(decoder.tokenizer.encode(render(p.messages), add_special_tokens=False).ids) + 100 > window:
+        p.end = "context"
+    return not p.end
 
-        self.player, self.seen, self.end = player, 0, ""
-        self.cache = make_prompt_cache(player.model)
-        self.sampler = make_sampler(temp=player.temperature)
 
-    def next_call(self, messages: list[dict]) -> dict | None:
-        import mlx.core as mx
-        from mlx_lm.generate import generate_step
-        from mlx_lm.models.cache import trim_prompt_cache
-
-        from slm_ext.tiny.wire import END, START, render
-        from slm_ext.toolcalls import parse_qwen3_coder
-
-        tokenizer = self.player.tokenizer
-        prompt = tokenizer.encode(render(messages) + f"{START}assistant\n", add_special_tokens=False)
-        if len(prompt) + 20 > self.player.max_tokens:
-            self.end = "context"
-            return None
-        held = self.cache[0].offset
-        if held > self.seen:
-            trim_prompt_cache(self.cache, held - self.seen)
-        end = tokenizer.convert_tokens_to_ids(END)
-        reply: list[int] = []
-        new = mx.array(prompt[self.seen :])
-        for token, _ in generate_step(
-            new, self.player.model, max_tokens=160, sampler=self.sampler, prompt_cache=self.cache
-        ):
-            if int(token) == end:
-                break
-            reply.append(int(token))
-        self.seen = len(prompt)
-        parsed = parse_qwen3_coder(tokenizer.decode(reply), self.player.schemas)
-        if parsed.rejection or not parsed.calls:
-            self.end = "format: " + tokenizer.decode(reply)[:200]
-            return None
-        return {"name": parsed.calls[0].name, "arguments": dict(parsed.calls[0].arguments)}
+def _step(p: Rollout, reply: str) -> None:
+    call = parse_call(reply)
+    if call is None:
+        p.end = "format"
+        return
+    p.messages.append({"role": "assistant", "content": "", "calls": [call]})
+    if call["name"] == "submit":
+        p.resolved, p.end = p.passed, "submitted"
+        return
+    try:
+        output = p.workspace.call(call["name"], call["arguments"])
+    except Runaway:
+        output = 'timeout: the tests did not end\n{"status":"timeout"}'
+    except (KeyError, TypeError, ValueError):
+        p.end = "call"
+        return
+    if call["name"] == "pytest_run":
+        p.passed = output.startswith("pass")
+    elif call["name"] == "edit_line":
+        p.edits.append(call["arguments"] | {"result": output.split("\n")[0]})
+    p.messages.append({"role": "tool", "content": output})

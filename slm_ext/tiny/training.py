@@ -22,6 +22,8 @@ import torch.nn.functional as F
 
 from slm_ext.errors import UsageError
 from slm_ext.tiny import corpus
+from slm_ext.tiny.decoding import Decoder
+from slm_ext.tiny.mistakes import own_rows
 from slm_ext.tiny.model import Llama, ModelConfig
 from slm_ext.tiny.tokenizer import train_tokenizer
 
@@ -51,6 +53,8 @@ class TrainingPlan:
     tokenizer_texts: int = 3000
     """Trajectories the tokenizer is trained on."""
     validation_rows: int = 300
+    own_mistakes: float = 0.45
+    """Share of the steps after which every other shard holds the model's own wrong edits (`mistakes`)."""
     log_every: int = 25
     """Steps between two log lines; every tenth one validates."""
     threads: int = 2
@@ -77,7 +81,7 @@ def train(work: Path, plan: TrainingPlan, config: ModelConfig | None = None, on_
         kept = shards / "validation.npz"
         validation = pool.submit(_shard, kept, str(tokenizer_file), 999_999, plan.validation_rows, True)
         run = _Run(work, plan, config, on_log)
-        stream = _Stream(pool, shards, str(tokenizer_file), plan, run.state)
+        stream = _Stream(pool, shards, tokenizer_file, plan, run)
         run.validation = lambda: corpus.load_shard(validation.result())
         try:
             while run.step < plan.steps:
@@ -114,23 +118,35 @@ def _shard(path: Path, tokenizer_file: str, seed: int, rows: int, reserved: bool
 
 
 class _Stream:
-    """Batches of rows of similar length, from shards made two ahead in a worker."""
+    """Batches of rows of similar length, from shards made two ahead in a worker, later also of the model's mistakes."""
 
-    def __init__(self, pool, folder: Path, tokenizer_file: str, plan: TrainingPlan, state: dict):
-        self.pool, self.folder, self.tokenizer_file, self.plan = pool, folder, tokenizer_file, plan
-        self.shard, self.used = state.get("shard", 0), state.get("used", 0)
+    def __init__(self, pool, folder: Path, tokenizer_file: Path, plan: TrainingPlan, run: _Run):
+        self.pool, self.folder, self.tokenizer_file, self.plan, self.run = pool, folder, tokenizer_file, plan, run
+        self.shard, self.used = run.state.get("shard", 0), run.state.get("used", 0)
         self.pending = {i: self._submit(i) for i in range(self.shard, self.shard + 3)}
         self.batches = self._batches(self.shard)[self.used :]
 
     def _submit(self, index: int):
         path = self.folder / f"{self.plan.seed}-{index:05d}.npz"
-        return self.pool.submit(
-            _shard, path, self.tokenizer_file, self.plan.seed * 100_000 + index, self.plan.shard_rows
-        )
+        seed = self.plan.seed * 100_000 + index
+        return self.pool.submit(_shard, path, str(self.tokenizer_file), seed, self.plan.shard_rows)
+
+    def _own(self, index: int) -> Path:
+        """The shard of the model's own mistakes, made now by the model as it is, or earlier by this run."""
+        path = self.folder / f"{self.plan.seed}-{index:05d}-own.npz"
+        if not path.exists():
+            from tokenizers import Tokenizer
+
+            decoder = Decoder(self.run.model, Tokenizer.from_file(str(self.tokenizer_file)), index)
+            count = self.plan.shard_rows // 2
+            corpus.save_rows(path, list(own_rows(decoder, self.plan.seed * 100_000 + 50_000 + index, count)))
+        return path
 
     def _batches(self, index: int) -> list[list]:
-        rows = corpus.load_shard(self.pending.pop(index).result())
+        made = self.pending.pop(index)
         self.pending[index + 3] = self._submit(index + 3)
+        late = self.run.step >= self.plan.own_mistakes * self.plan.steps
+        rows = corpus.load_shard(self._own(index) if late and index % 2 else made.result())
         r = random.Random(index)
         r.shuffle(rows)
         batches: list[list] = []

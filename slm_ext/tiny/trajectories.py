@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import tempfile
 from pathlib import Path
 
 from slm_ext.bundles import tool_library
@@ -18,7 +17,7 @@ from slm_ext.tiny.execution import Runaway
 from slm_ext.tiny.mutations import Edit, minimal_edit, mutations
 from slm_ext.tiny.tasks import Task
 
-__all__ = ["MAX_CHARS", "MAX_TESTS", "Workspace", "make_trajectory"]
+__all__ = ["MAX_CHARS", "MAX_TESTS", "Workspace", "make_trajectory", "until_edit"]
 
 MAX_CHARS = 1500
 """Bound of a tool's visible text in characters, as `config/profiles/tiny.yaml` sets it."""
@@ -58,10 +57,26 @@ class Workspace:
         return tools.render.visible(function(str(self.root), **arguments), max_chars=MAX_CHARS)
 
 
-def make_trajectory(r: random.Random, task: Task, system: str, root: Path | None = None) -> list[dict]:
-    """Messages of one resolved run; assistant messages carry `calls` and `train`. Raises `Runaway`."""
-    with tempfile.TemporaryDirectory() if root is None else _Given(root) as folder:
-        return _Agent(r, Workspace(task, Path(folder)), system).run()
+def make_trajectory(
+    r: random.Random, task: Task, system: str, root: Path, detours: list[Edit] | None = None
+) -> list[dict]:
+    """Messages of one resolved run; assistant messages carry `calls` and `train`.
+
+    Args:
+        root: folder for the task's files; replaced.
+        detours: wrong edits to make first; None draws some.
+
+    Raises:
+        Runaway: a detour never ends, or fixes the bug.
+    """
+    return _Agent(r, Workspace(task, root), system).run(detours)
+
+
+def until_edit(task: Task, system: str, root: Path) -> list[dict]:
+    """The messages of an ideal run before its first edit."""
+    agent = _Agent(random.Random(0), Workspace(task, root), system)
+    agent.look()
+    return agent.messages
 
 
 def _report(tools, outcomes: list[dict]) -> dict:
@@ -76,17 +91,6 @@ def _report(tools, outcomes: list[dict]) -> dict:
     )
 
 
-class _Given:
-    def __init__(self, root: Path):
-        self.root = root
-
-    def __enter__(self):
-        return self.root
-
-    def __exit__(self, *_):
-        pass
-
-
 class _Agent:
     def __init__(self, r: random.Random, workspace: Workspace, system: str):
         self.r, self.workspace, self.task = r, workspace, workspace.task
@@ -95,12 +99,15 @@ class _Agent:
             {"role": "user", "content": self.task.issue},
         ]
 
-    def run(self) -> list[dict]:
+    def look(self) -> None:
         self._call("pytest_run", {})
         if self.r.random() < 0.06:
             self._wrong_file()
         self._call("read_file", {"path": self.task.path, "symbol": self.task.symbol})
-        for edit in self._wrong_edits():
+
+    def run(self, detours: list[Edit] | None) -> list[dict]:
+        self.look()
+        for edit in self._drawn_detours() if detours is None else detours:
             if self._try(edit).startswith("edited"):
                 if self._call("pytest_run", {}).startswith("pass"):
                     raise Runaway("an edit taken for wrong passes")
@@ -132,7 +139,7 @@ class _Agent:
         if wrong != path:
             self._call("read_file", {"path": wrong, "symbol": self.task.symbol}, train=False)
 
-    def _wrong_edits(self) -> list[Edit]:
+    def _drawn_detours(self) -> list[Edit]:
         """Distinct edits that a hurried reader might try; some do not even match."""
         wanted = self.r.choice(_WRONG_EDITS)
         if not wanted:

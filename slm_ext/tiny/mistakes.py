@@ -1,0 +1,75 @@
+"""Rows whose detours are the model's own wrong edits (Ross et al. 2011, DAgger): what it would try, and the way back.
+
+For each fresh task the model reads the symbol and proposes several edits; those that are wrong become the detours of an
+ideal trajectory, most frequent first. A task it gets right every time is kept half of the time, without a detour.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from slm_ext.tiny import corpus
+from slm_ext.tiny.decoding import Decoder
+from slm_ext.tiny.execution import Runaway
+from slm_ext.tiny.mutations import Edit
+from slm_ext.tiny.rollout import parse_call
+from slm_ext.tiny.tasks import Task
+from slm_ext.tiny.trajectories import make_trajectory, until_edit
+
+__all__ = ["own_rows"]
+
+_BATCH = 16
+_SAMPLES = 4
+_MOST = 4
+
+
+def own_rows(decoder: Decoder, seed: int, count: int) -> Iterator[tuple[list[int], list[int]]]:
+    """`count` rows of (token ids, weights), like `corpus.make_rows`."""
+    system = corpus.system_prompt()
+    source = corpus.tasks(seed)
+    r = random.Random(seed)
+    made = 0
+    with tempfile.TemporaryDirectory(dir=corpus.scratch()) as folder:
+        while True:
+            tasks = list(itertools.islice(source, _BATCH))
+            prompts = [until_edit(task, system, Path(folder) / "repo") for task in tasks]
+            for task, replies in zip(tasks, decoder.replies(prompts, _SAMPLES, temperature=1.0), strict=True):
+                wrong = _wrong(task, replies)
+                if not wrong and r.random() < 0.5:
+                    continue
+                try:
+                    messages = make_trajectory(r, task, system, Path(folder) / "repo", detours=wrong)
+                except Runaway:
+                    continue
+                row = corpus.encode(decoder.tokenizer, messages)
+                if len(row[0]) <= corpus.MAX_TOKENS:
+                    yield row
+                    made += 1
+                    if made == count:
+                        return
+
+
+def _wrong(task: Task, replies: list[str]) -> list[Edit]:
+    found: Counter[Edit] = Counter()
+    for reply in replies:
+        call = parse_call(reply)
+        if call is None or call["name"] != "edit_line":
+            continue
+        arguments = call["arguments"]
+        if arguments.get("path") == task.path and {"line", "old", "new"} <= set(arguments):
+            found[Edit(arguments["line"], arguments["old"], arguments["new"])] += 1
+    right = task.module(task.source).split("\n")
+    return [e for e, _ in found.most_common() if not _fixes(task, e, right)][:_MOST]
+
+
+def _fixes(task: Task, edit: Edit, right: list[str]) -> bool:
+    lines = task.files[task.path].split("\n")
+    if not 1 <= edit.line <= len(lines):
+        return False
+    lines[edit.line - 1] = lines[edit.line - 1].replace(edit.old, edit.new, 1)
+    return lines == right
