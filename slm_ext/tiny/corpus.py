@@ -103,8 +103,12 @@ def encode(tokenizer, messages: list[dict]) -> tuple[list[int], list[int]]:
     return ids, weights
 
 
-def write_shard(path: Path, tokenizer_file: str, seed: int, count: int, reserved: bool = False) -> None:
-    """Make one shard in this process (meant for a worker: memory is limited) and put it in place atomically."""
+def write_shard(path: Path, tokenizer_file: str, seed: int, count: int, reserved: bool = False, stop=None) -> None:
+    """Make one shard in this process and put it in place atomically; meant for a worker, whose memory it limits.
+
+    Args:
+        stop: an event that ends the work early, with no shard.
+    """
     from tokenizers import Tokenizer
 
     limit_memory()
@@ -113,8 +117,8 @@ def write_shard(path: Path, tokenizer_file: str, seed: int, count: int, reserved
     rows = []
     for row in make_rows(tokenizer, seed, count, reserved):
         rows.append(row)
-        if parent and not parent.is_alive():  # the training was killed: nobody waits for this shard
-            return
+        if (parent and not parent.is_alive()) or (stop and stop.is_set()):
+            return  # the training ended: nobody waits for this shard
     save_rows(path, rows)
 
 

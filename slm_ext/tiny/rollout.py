@@ -71,10 +71,10 @@ def play(
 
 def parse_call(text: str) -> dict | None:
     """The one call of a reply as `{name, arguments}`, values typed by the tools' schemas; None where there is none."""
-    from slm_ext.toolcalls import parse_qwen3_coder
+    from slm_ext.toolcalls import parse_qwen3_coder, validate
 
     parsed = parse_qwen3_coder(text, _schemas())
-    if parsed.rejection or not parsed.calls:
+    if parsed.rejection or not parsed.calls or validate(parsed.calls[0], _schemas()):
         return None
     return {"name": parsed.calls[0].name, "arguments": dict(parsed.calls[0].arguments)}
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import random
+import signal
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -77,7 +78,8 @@ def train(work: Path, plan: TrainingPlan, config: ModelConfig | None = None, on_
     config = config or ModelConfig()
     tokenizer_file = _tokenizer(work, plan, config.vocab_size)
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context) as pool:
+    stop = context.Event()
+    with ProcessPoolExecutor(1, mp_context=context, initializer=_start_worker, initargs=(stop,)) as pool:
         kept = shards / "validation.npz"
         validation = pool.submit(_shard, kept, str(tokenizer_file), 999_999, plan.validation_rows, True)
         run = _Run(work, plan, config, on_log)
@@ -88,6 +90,7 @@ def train(work: Path, plan: TrainingPlan, config: ModelConfig | None = None, on_
                 run.advance(stream)
         finally:
             run.save(stream)
+            stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
     return work / "checkpoint.pt"
 
@@ -111,9 +114,18 @@ def _tokenizer(work: Path, plan: TrainingPlan, size: int) -> Path:
     return path
 
 
+_STOP = None
+
+
+def _start_worker(stop) -> None:
+    global _STOP
+    _STOP = stop
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the trainer's; it sets the event
+
+
 def _shard(path: Path, tokenizer_file: str, seed: int, rows: int, reserved: bool = False) -> Path:
     if not path.exists():
-        corpus.write_shard(path, tokenizer_file, seed, rows, reserved)
+        corpus.write_shard(path, tokenizer_file, seed, rows, reserved, _STOP)
     return path
 
 
