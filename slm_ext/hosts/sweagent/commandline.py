@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,7 +71,7 @@ class CommandLine:
         return cls(list(words), options.config, name, layers, options.no_config_file, help_asked)
 
     @contextmanager
-    def with_profile(self) -> Iterator[tuple[list[str], list[Path] | None]]:
+    def with_profile(self) -> Generator[tuple[list[str], list[Path] | None]]:
         """The words with the profile as the first `--config`, and the files the output should be named after.
 
         The profile's file exists inside the `with` block only.

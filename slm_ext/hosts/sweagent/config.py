@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
@@ -35,7 +35,7 @@ def extend(base: type[BaseSettings]) -> type[BaseSettings]:
         *others: PydanticBaseSettingsSource,
         **named: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        stock = super(extended, cls).settings_customise_sources(settings_cls, init_settings, *others, **named)
+        stock = base.settings_customise_sources(settings_cls, init_settings, *others, **named)
         return (SlmSource(settings_cls, init_settings), *stock)
 
     namespace = {
@@ -46,10 +46,9 @@ def extend(base: type[BaseSettings]) -> type[BaseSettings]:
         "slm": Field(default=None, exclude=True, description=_SLM),
         "slm_providers": Field(default_factory=dict, exclude=True, description=_PROVIDERS),
         "settings_customise_sources": classmethod(settings_customise_sources),
-        "lift_slm_providers": model_validator(mode="before")(classmethod(_lift)),
+        "lift_slm_providers": model_validator(mode="before")(_lift),
     }
-    extended = type(base)(base.__name__, (base,), namespace)
-    return extended
+    return cast(type[BaseSettings], type(base)(base.__name__, (base,), namespace))
 
 
 class SlmSource(PydanticBaseSettingsSource):
@@ -146,7 +145,7 @@ def name_in_model(values: Mapping[str, Any]) -> str:
     return str(_mapping(_mapping(values.get("agent")).get("model")).get("name") or "")
 
 
-def _lift(cls: type[BaseSettings], data: Any) -> Any:
+def _lift(data: Any) -> Any:
     """Move `agent.model.slm_providers` to the top: the model's own schema takes no unknown key."""
     if not isinstance(data, Mapping):
         return data

@@ -6,7 +6,7 @@ It raises SWE-agent's own exceptions, so requeries, limits and exit statuses are
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sweagent.agent.models import AbstractModel, GenericAPIModelConfig, InstanceStats
 from sweagent.exceptions import (
@@ -26,6 +26,7 @@ from slm_ext.hosts.sweagent.config import PREFIX
 from slm_ext.hosts.sweagent.parser import REJECTED, BundleParser
 from slm_ext.hosts.sweagent.profile import provider_for
 from slm_ext.hosts.sweagent.session import Session, current
+from slm_ext.toolcalls import Rejection
 
 __all__ = ["SlmModel"]
 
@@ -71,11 +72,14 @@ class SlmModel(AbstractModel):
         self._completion = None
         return self._recorder
 
-    def query(self, history: list[Any], n: int | None = None, temperature: float | None = None) -> Any:
+    def query(
+        self, history: Any, action_prompt: str = "> ", *, n: int | None = None, temperature: float | None = None
+    ) -> Any:
         """The next reply as `{message, tool_calls}`, or a list of `n` of them where `n` is larger than 1.
 
         Args:
             history: SWE-agent's history items; not changed.
+            action_prompt: for human models.
             temperature: for this query only.
 
         Raises:
@@ -93,11 +97,12 @@ class SlmModel(AbstractModel):
         try:
             self.answer = self._ready(temperature).complete([_message(item, self.config) for item in history])
         except FormatRejected as rejected:
-            self.answer = rejected.reply
-            self._count(rejected.reply.usage)
+            answer, rejection = cast(Answer, rejected.reply), cast(Rejection, rejected.rejection)
+            self.answer = answer
+            self._count(answer.usage)
             if not self._takes_rejections:
-                raise FunctionCallingFormatError(rejected.rejection.text(), "invalid_json") from None
-            return {"message": rejected.reply.message["content"], "tool_calls": [], REJECTED: rejected.rejection}
+                raise FunctionCallingFormatError(rejection.text(), "invalid_json") from None
+            return {"message": answer.message["content"], "tool_calls": [], REJECTED: rejection}
         except ContextOverflow as error:
             raise ContextWindowExceededError(str(error)) from None
         self._count(self.answer.usage)

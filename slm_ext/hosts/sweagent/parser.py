@@ -58,15 +58,20 @@ class BundleParser(FunctionCallingParser):
         """
         rejection: Rejection | None = model_response.get(REJECTED)
         if rejection is not None:
-            code = _CODES.get(rejection.rule, "invalid_json")
-            raise FunctionCallingFormatError(rejection.text(), code, rule=rejection.rule)  # type: ignore[arg-type]
+            code: Any = _CODES.get(rejection.rule, "invalid_json")
+            raise FunctionCallingFormatError(rejection.text(), code, rule=rejection.rule)
         calls = model_response.get("tool_calls") or []
         if len(calls) != 1 or calls[0]["function"]["name"] not in self._names:
             return super().__call__(model_response, commands, strict)
         try:
-            return model_response["message"], command_line(_call(calls[0]), self._bundles)
+            return model_response["message"], _typed(command_line(_call(calls[0]), self._bundles))
         except BundleError as error:
             raise FunctionCallingFormatError(f"{error.attempted}: {error.seen}", "unexpected_arg") from None
+
+
+def _typed(line: str) -> str:
+    """The line as SWE-ReX can split it: its bash parser fails at a backtick, quoted or not. All are inside JSON."""
+    return line.replace("`", "\\u0060")
 
 
 def _call(call: dict) -> ToolCall:

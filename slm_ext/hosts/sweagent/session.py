@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,7 +32,7 @@ _lock = threading.Lock()
 
 
 @contextmanager
-def serving(config: Any) -> Iterator[None]:
+def serving(config: Any) -> Generator[None]:
     """Serve every `slm/NAME` of a run configuration inside the `with` block; nothing to do for a stock one.
 
     Raises:
@@ -106,7 +106,7 @@ def models_in(config: Any) -> list[Any]:
 
 
 @contextmanager
-def _open(provider: Any) -> Iterator[None]:
+def _open(provider: Any) -> Generator[None]:
     from slm_ext.serving import acquire
 
     with acquire(provider, on_event=_tell) as handle:

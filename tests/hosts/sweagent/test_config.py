@@ -5,9 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from slm_ext.paths import config_dir
+from slm_ext.registry.profile import read_profile
+
 pytestmark = pytest.mark.sweagent
 
 HERE = Path(__file__).parent
+PROFILE = read_profile(config_dir() / "profiles" / "tiny.yaml")
 SEED = """
 agent:
   model:
@@ -128,7 +132,7 @@ def test_the_provider_becomes_a_plain_model(parsed, case):
     model = parsed[case]["agent"]["model"]
     assert model["name"] == "slm/flywheel-tiny"
     assert (model["per_instance_cost_limit"], model["total_cost_limit"]) == (0, 0)
-    assert model["per_instance_call_limit"] == 20
+    assert model["per_instance_call_limit"] == PROFILE.step_limit
     assert (model["max_input_tokens"], model["max_output_tokens"]) == (2048, 160)
     assert (model["api_base"], model["api_key"]) == (None, None)
     assert "slm" not in parsed[case]
@@ -137,7 +141,7 @@ def test_the_provider_becomes_a_plain_model(parsed, case):
 
 def test_the_profile_takes_the_place_of_the_default_configuration(parsed):
     agent = parsed["flag"]["agent"]
-    assert agent["templates"]["system_template"] == "Fix the bug. Run the tests, read, edit, test again, submit."
+    assert agent["templates"]["system_template"] == PROFILE.prompts.system
     assert agent["templates"]["instance_template"] == "{{problem_statement.strip()}}"
     assert [Path(b["path"]).name for b in agent["tools"]["bundles"]] == [
         "slm_base",
@@ -147,7 +151,7 @@ def test_the_profile_takes_the_place_of_the_default_configuration(parsed):
     ]
     assert agent["history_processors"] == []
     assert agent["tools"]["enable_bash_tool"] is False
-    assert agent["tools"]["env_variables"]["SLM_TOOL_MAX_CHARS"] == "1500"
+    assert PROFILE.tool_env.items() <= agent["tools"]["env_variables"].items()
     assert [Path(path).stem for path in parsed["flag"]["_config_files"]] == ["tiny"]
 
 

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from slm_ext.paths import config_dir
+from slm_ext.registry.profile import read_profile
+
 from .box import Box, why_not
 
 pytestmark = [pytest.mark.sweagent, pytest.mark.slow]
@@ -115,7 +118,7 @@ def test_the_model_sees_what_the_tools_print(scripted):
     _, _, requests = scripted(IDEAL)
     messages = requests[-1]["messages"]
     assert [m["role"] for m in messages] == ["system", "user", *["assistant", "tool"] * 4]
-    assert messages[0]["content"] == "Fix the bug. Run the tests, read, edit, test again, submit."
+    assert messages[0]["content"] == read_profile(config_dir() / "profiles" / "tiny.yaml").prompts.system
     assert messages[1]["content"] == ISSUE
     seen = [m["content"] for m in messages if m["role"] == "tool"]
     assert seen[0].startswith("fail: 1 failed, 1 passed\n{")

@@ -71,10 +71,10 @@ def shell(bundle):
     from swerex.runtime.local import LocalRuntime
 
     runtime = LocalRuntime()
-    asyncio.run(runtime.create_session(CreateBashSessionRequest(startup_source=[])))
+    asyncio.run(runtime.create_session(CreateBashSessionRequest(startup_source=[], startup_timeout=60)))
 
     def run(command):
-        action = BashAction(command=command, timeout=20, check="silent")
+        action = BashAction(command=command, timeout=60, check="ignore")
         return asyncio.run(runtime.run_in_session(action)).output
 
     run(f"export PATH={bundle / 'bin'}:$PATH")
@@ -113,13 +113,17 @@ NASTY = [
     "\r\n\r",
     "a" * 9000,
     "null",
+    "one ` backtick \\` and \\\\` another",
     "*?[a-z] ~ ; | & < > ()",
 ]
 
 
 @pytest.mark.parametrize("text", NASTY, ids=range(len(NASTY)))
 def test_arguments_arrive_as_data(shell, tools, ours, text):
+    from swerex.runtime.local import _split_bash_command
+
     _, line = ours(reply(text=text, number=7, words=[text, "b"]), tools.commands)
+    assert _split_bash_command(line) == [line]
     assert "\n" not in line and line.isascii() and line.isprintable()
     assert json.loads(shell(line)) == {"text": text, "number": 7, "words": [text, "b"]}
 

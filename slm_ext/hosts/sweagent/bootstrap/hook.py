@@ -12,9 +12,10 @@ import importlib.util
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
 from types import CodeType, ModuleType
-from typing import Any
+from typing import Any, cast
 
 __all__ = ["PostExecFinder"]
 
@@ -41,7 +42,7 @@ class PostExecFinder:
         finally:
             self._searching.name = None
         if spec is not None and hasattr(spec.loader, "exec_module"):
-            spec.loader = _PostExecLoader(spec.loader, self._after)  # type: ignore[assignment]
+            spec.loader = cast(Loader, _PostExecLoader(spec.loader, self._after))
         return spec
 
 
