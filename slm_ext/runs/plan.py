@@ -100,7 +100,7 @@ def make_plan(request: RunRequest) -> Plan:
     )  # fmt: skip
 
 
-def _provider(request: RunRequest, layers: list[tuple[str, dict]]):
+def _provider(request: RunRequest, layers: list[tuple[str, Path]]):
     from slm_ext.registry import load_registry
 
     registry = load_registry(extra_layers=layers)
