@@ -86,7 +86,6 @@ class CommandLine:
             yield self.words, None
             return
         provider = registry.provider(self.name)
-        provider.resolve_api_key()
         if self.no_config_file:
             yield self.words, None
             return

@@ -43,6 +43,7 @@ def serving(config: Any) -> Generator[None]:
     if not models:
         yield
         return
+    _load_dotenv(config)
     registry = registry_for(getattr(config, "slm_providers", {}))
     providers = {}
     for model in models:
@@ -103,6 +104,13 @@ def models_in(config: Any) -> list[Any]:
 
     visit(config)
     return found
+
+
+def _load_dotenv(config: Any) -> None:
+    """What SWE-agent does a moment later: a provider's `$KEY` may stand in its `.env`."""
+    from sweagent.utils.config import load_environment_variables
+
+    load_environment_variables(getattr(config, "env_var_path", None))
 
 
 @contextmanager

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else importing SWE-agent asks the network for prices
+
 
 @pytest.fixture
 def run_python(tmp_path):

@@ -59,7 +59,6 @@ def parsed(tmp_path_factory):
         "wrong.yaml": TOP.replace("0.3", "hot"),
         "blank.yaml": "slm_providers:\n  '': {model: m, api_base: http://localhost/v1}\n",
         "list.yaml": "slm_providers: [a, b]\n",
-        "keyed.yaml": TOP + "    api_key: $SLM_TEST_NO_SUCH_KEY\n",
         "retry.yaml": TOP + "agent: {type: retry}\n",
         "empty.yaml": "",
     }
@@ -121,7 +120,6 @@ CASES: dict[str, tuple[list[str], dict]] = {
     "wrong type": (["--config", "wrong.yaml", "--slm", "top-slm"], {}),
     "blank provider": (["--config", "blank.yaml", "--slm", "flywheel-tiny"], {}),
     "providers are a list": (["--config", "list.yaml", "--slm", "flywheel-tiny"], {}),
-    "missing key": (["--config", "keyed.yaml", "--slm", "top-slm"], {}),
     "retry agent": (["--config", "retry.yaml", "--slm", "top-slm"], {}),
     "impossible flag": (["--slm", "flywheel-tiny", "--agent.model.api_base=http://localhost:1/v1"], {}),
 }
@@ -232,7 +230,6 @@ ERRORS = {
     "wrong type": ["wrong.yaml:", "temperature"],
     "blank provider": ["blank.yaml:", "blank provider name"],
     "providers are a list": ["list.yaml", "mapping"],
-    "missing key": ["SLM_TEST_NO_SUCH_KEY", "export SLM_TEST_NO_SUCH_KEY"],
     "retry agent": ["agent.type: retry", "agent_configs[].model.name"],
     "impossible flag": ["agent.model", "slm providers show flywheel-tiny"],
 }

@@ -94,6 +94,7 @@ class Symbol:
 _RUN = ("agent", "output_dir", "env_var_path")
 
 TABLE: tuple[Symbol, ...] = (
+    Symbol("sweagent.utils.config", "load_environment_variables", Parameters(("path",))),
     Symbol("sweagent.exceptions", "FunctionCallingFormatError", Error(("message", "missing"))),
     Symbol("sweagent.exceptions", "ContextWindowExceededError", Error()),
     Symbol("sweagent.exceptions", "InstanceCallLimitExceededError", Error()),
