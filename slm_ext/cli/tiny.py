@@ -118,7 +118,7 @@ def _export(flags: ExportFlags) -> int:
         )
     folder = flags.out or tiny_model_dir()
     export(checkpoint, tokenizer, folder)
-    texts = corpus.sample_texts(424242, 4)
+    texts = corpus.sample_texts(424242, 2)
     report = {"fp16": compare_logits(checkpoint, folder, texts)}
     with tempfile.TemporaryDirectory() as scratch:
         quantize(folder, Path(scratch) / "q8")

@@ -18,7 +18,7 @@ import numpy as np
 from slm_ext.tiny import families
 from slm_ext.tiny.execution import Runaway, limit_memory
 from slm_ext.tiny.tasks import Task, make_task
-from slm_ext.tiny.trajectories import make_trajectory
+from slm_ext.tiny.trajectories import make_drill, make_trajectory
 from slm_ext.tiny.wire import render, segments
 
 __all__ = [
@@ -56,13 +56,17 @@ def tasks(seed: int, names: list[str] | None = None, reserved: bool = False) -> 
             yield task
 
 
-def conversations(seed: int, reserved: bool = False) -> Iterator[list[dict]]:
-    """Endless ideal trajectories, of training tasks or of reserved ones."""
+def conversations(seed: int, reserved: bool = False, drills: float = 0.0) -> Iterator[list[dict]]:
+    """Endless ideal trajectories of training or of reserved tasks; a share of `drills` is issue, symbol and edit."""
     system = system_prompt()
     with tempfile.TemporaryDirectory(dir=scratch()) as folder:
         for i, task in enumerate(tasks(seed, reserved=reserved)):
+            r = random.Random(f"{seed}/{i}")
             try:
-                yield make_trajectory(random.Random(f"{seed}/{i}"), task, system, Path(folder) / "repo")
+                if r.random() < drills:
+                    yield make_drill(task, system, Path(folder) / "repo")
+                else:
+                    yield make_trajectory(r, task, system, Path(folder) / "repo")
             except Runaway:
                 continue
 
@@ -78,10 +82,12 @@ def sample_texts(seed: int, count: int) -> list[str]:
     return [render(next(source)) for _ in range(count)]
 
 
-def make_rows(tokenizer, seed: int, count: int, reserved: bool = False) -> Iterator[tuple[list[int], list[int]]]:
+def make_rows(
+    tokenizer, seed: int, count: int, reserved: bool = False, drills: float = 0.0
+) -> Iterator[tuple[list[int], list[int]]]:
     """`count` rows of (token ids, weights); rows over `MAX_TOKENS` are dropped, never cut."""
     made = 0
-    for messages in conversations(seed, reserved):
+    for messages in conversations(seed, reserved, drills):
         row = encode(tokenizer, messages)
         if len(row[0]) <= MAX_TOKENS:
             yield row
@@ -103,7 +109,9 @@ def encode(tokenizer, messages: list[dict]) -> tuple[list[int], list[int]]:
     return ids, weights
 
 
-def write_shard(path: Path, tokenizer_file: str, seed: int, count: int, reserved: bool = False, stop=None) -> None:
+def write_shard(
+    path: Path, tokenizer_file: str, seed: int, count: int, reserved: bool = False, drills: float = 0.0, stop=None
+) -> None:
     """Make one shard in this process and put it in place atomically; meant for a worker, whose memory it limits.
 
     Args:
@@ -115,7 +123,7 @@ def write_shard(path: Path, tokenizer_file: str, seed: int, count: int, reserved
     tokenizer = Tokenizer.from_file(tokenizer_file)
     parent = multiprocessing.parent_process()
     rows = []
-    for row in make_rows(tokenizer, seed, count, reserved):
+    for row in make_rows(tokenizer, seed, count, reserved, drills):
         rows.append(row)
         if (parent and not parent.is_alive()) or (stop and stop.is_set()):
             return  # the training ended: nobody waits for this shard

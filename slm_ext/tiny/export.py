@@ -45,6 +45,7 @@ def export(checkpoint: Path, tokenizer_file: Path, folder: Path) -> dict:
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: p.to(torch.float16).contiguous() for name, p in data["model"].items()}
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "model.safetensors").chmod(0o644)
     _write(folder / "config.json", config)
     _write(folder / "generation_config.json", {"eos_token_id": end, "do_sample": False})
     tokenizer.save(str(folder / "tokenizer.json"))
@@ -71,7 +72,7 @@ def quantize(folder: Path, target: Path, bits: int = 8, group_size: int = 64) ->
     convert(str(folder), mlx_path=str(target), quantize=True, q_bits=bits, q_group_size=group_size)
 
 
-def compare_logits(checkpoint: Path, folder: Path, texts: list[str], limit: int = 512) -> dict[str, float]:
+def compare_logits(checkpoint: Path, folder: Path, texts: list[str], limit: int = 256) -> dict[str, float]:
     """How far mlx-lm's logits on `folder` are from PyTorch's on `checkpoint`, over `limit` tokens of each text.
 
     Returns:

@@ -50,11 +50,13 @@ class TrainingPlan:
     decay: float = 0.3
     """Share of the steps at the end over which the learning rate falls to zero."""
     seed: int = 1
-    shard_rows: int = 2000
+    shard_rows: int = 4000
+    drills: tuple[float, float] = (0.75, 0.25)
+    """Share of rows that hold only issue, symbol and edit: before and after the point of `own_mistakes`."""
     tokenizer_texts: int = 3000
     """Trajectories the tokenizer is trained on."""
     validation_rows: int = 300
-    own_mistakes: float = 0.45
+    own_mistakes: float = 0.6
     """Share of the steps after which every other shard holds the model's own wrong edits (`mistakes`)."""
     log_every: int = 25
     """Steps between two log lines; every tenth one validates."""
@@ -123,9 +125,11 @@ def _start_worker(stop) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the trainer's; it sets the event
 
 
-def _shard(path: Path, tokenizer_file: str, seed: int, rows: int, reserved: bool = False) -> Path:
+def _shard(
+    path: Path, tokenizer_file: str, seed: int, rows: int, reserved: bool = False, drills: float = 0.0
+) -> Path:
     if not path.exists():
-        corpus.write_shard(path, tokenizer_file, seed, rows, reserved, _STOP)
+        corpus.write_shard(path, tokenizer_file, seed, rows, reserved, drills, _STOP)
     return path
 
 
@@ -140,8 +144,11 @@ class _Stream:
 
     def _submit(self, index: int):
         path = self.folder / f"{self.plan.seed}-{index:05d}.npz"
-        seed = self.plan.seed * 100_000 + index
-        return self.pool.submit(_shard, path, str(self.tokenizer_file), seed, self.plan.shard_rows)
+        seed, drills = self.plan.seed * 100_000 + index, self.plan.drills[self._late()]
+        return self.pool.submit(_shard, path, str(self.tokenizer_file), seed, self.plan.shard_rows, False, drills)
+
+    def _late(self) -> bool:
+        return self.run.step >= self.plan.own_mistakes * self.plan.steps
 
     def _own(self, index: int) -> Path:
         """The shard of the model's own mistakes, made now by the model as it is, or earlier by this run."""
@@ -150,15 +157,14 @@ class _Stream:
             from tokenizers import Tokenizer
 
             decoder = Decoder(self.run.model, Tokenizer.from_file(str(self.tokenizer_file)), index)
-            count = self.plan.shard_rows // 2
+            count = self.plan.shard_rows // 4
             corpus.save_rows(path, list(own_rows(decoder, self.plan.seed * 100_000 + 50_000 + index, count)))
         return path
 
     def _batches(self, index: int) -> list[list]:
         made = self.pending.pop(index)
         self.pending[index + 3] = self._submit(index + 3)
-        late = self.run.step >= self.plan.own_mistakes * self.plan.steps
-        rows = corpus.load_shard(self._own(index) if late and index % 2 else made.result())
+        rows = corpus.load_shard(self._own(index) if self._late() and index % 2 else made.result())
         r = random.Random(index)
         r.shuffle(rows)
         batches: list[list] = []

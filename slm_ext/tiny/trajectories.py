@@ -17,7 +17,7 @@ from slm_ext.tiny.execution import Runaway
 from slm_ext.tiny.mutations import Edit, minimal_edit, mutations
 from slm_ext.tiny.tasks import Task
 
-__all__ = ["MAX_CHARS", "MAX_TESTS", "Workspace", "make_trajectory", "until_edit"]
+__all__ = ["MAX_CHARS", "MAX_TESTS", "Workspace", "make_drill", "make_trajectory", "until_edit"]
 
 MAX_CHARS = 1500
 """Bound of a tool's visible text in characters, as `config/profiles/tiny.yaml` sets it."""
@@ -72,6 +72,13 @@ def make_trajectory(
     return _Agent(r, Workspace(task, root), system).run(detours)
 
 
+def make_drill(task: Task, system: str, root: Path) -> list[dict]:
+    """The heart of a run alone: issue, symbol, edit. A quarter of the tokens, so four times as many bugs are seen."""
+    agent = _Agent(random.Random(0), Workspace(task, root), system)
+    agent.drill()
+    return agent.messages
+
+
 def until_edit(task: Task, system: str, root: Path) -> list[dict]:
     """The messages of an ideal run before its first edit."""
     agent = _Agent(random.Random(0), Workspace(task, root), system)
@@ -104,6 +111,11 @@ class _Agent:
         if self.r.random() < 0.06:
             self._wrong_file()
         self._call("read_file", {"path": self.task.path, "symbol": self.task.symbol})
+
+    def drill(self) -> None:
+        self._call("read_file", {"path": self.task.path, "symbol": self.task.symbol}, train=False)
+        self._try(self.task.edit, train=True)
+        self.messages.pop()  # what the tool says to the right edit teaches nothing
 
     def run(self, detours: list[Edit] | None) -> list[dict]:
         self.look()
