@@ -1,6 +1,7 @@
 """`sweagent run --slm NAME` for real: SWE-agent's own loop and runtime, our tools, a server on loopback."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -129,6 +130,27 @@ def test_the_model_sees_what_the_tools_print(scripted):
     assert seen[3] == 'pass: 2 passed\n{"status":"pass","exit_code":0,"passed":2}'
     calls = [m["tool_calls"][0]["function"] for m in messages if m["role"] == "assistant"]
     assert [(c["name"], json.loads(c["arguments"])) for c in calls] == [tuple(step) for step in IDEAL[:4]]
+
+
+def test_the_requests_are_those_of_mini(scripted, repo, tmp_path, run_python):
+    """One way of a model call: the same script through `slm run --host mini` sends the same, byte for byte."""
+    from slm_ext.testing.openai_server import FakeOpenAI, tool_call
+
+    _, _, requests = scripted(IDEAL)
+    with FakeOpenAI([tool_call(name, **arguments) for name, arguments in IDEAL], model="scripted-model") as server:
+        (tmp_path / "slm_providers.yaml").write_text(PROVIDERS.replace(f"127.0.0.1:{PORT}", f"127.0.0.1:{server.port}"))
+        words = ["-m", "slm_ext.cli.main", "run", "--slm", "scripted", "--host", "mini", "--repo", repo]
+        done = run_python(*words, "--issue", ISSUE, "--out", tmp_path / "mini", "--python", sys.executable)
+        assert done.returncode == 0, done.stderr[-3000:]
+        assert _anonymous(server.requests) == _anonymous(requests)
+
+
+def _anonymous(requests):
+    """Without the ids of calls, which the scripted server draws anew."""
+    text = json.dumps(requests, sort_keys=True)
+    for position, found in enumerate(dict.fromkeys(re.findall(r"call_[0-9a-f]{8}", text))):
+        text = text.replace(found, f"call-{position}")
+    return json.loads(text)
 
 
 def test_the_request(scripted):
