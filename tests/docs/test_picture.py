@@ -16,10 +16,10 @@ from slm_ext.testing.openai_server import FakeOpenAI, tool_call
 
 from .snippets import ROOT
 
-PATH = "inventory/stock.py"
+PATH = "app/inventory.py"
 FIX = [
     tool_call("pytest_run"),
-    tool_call("read_file", path=PATH, symbol="running_low"),
+    tool_call("read_file", path=PATH, symbol="items_below"),
     tool_call("edit_line", path=PATH, line=15, old="<= minimum", new="< minimum"),
     tool_call("pytest_run"),
     tool_call("submit"),
@@ -45,7 +45,7 @@ def test_a_run_becomes_a_picture_of_its_last_screen(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     svg = (tmp_path / "demo.svg").read_text()
     text = "".join(ElementTree.fromstring(svg).itertext()).replace("\xa0", " ")
-    for part in ("$ slm run --slm scripted --repo inventory", "edit_line inventory/stock.py:15", "5 steps", "resolved"):
+    for part in ("$ slm run --slm scripted --repo inventory", "edit_line app/inventory.py:15", "5 steps", "resolved"):
         assert part in text
     assert "-        if pieces <= minimum:" in text and "+        if pieces < minimum:" in text
     assert "://" not in re.sub(r"<!--.*?-->|http://www.w3.org/2000/svg", "", svg), "fetches nothing when it is shown"

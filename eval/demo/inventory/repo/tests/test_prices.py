@@ -1,4 +1,4 @@
-from inventory.prices import dearest_item, shelf_value
+from app.prices import dearest_item, shelf_value
 
 
 def test_shelf_value():

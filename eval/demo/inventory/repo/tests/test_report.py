@@ -1,4 +1,4 @@
-from inventory.report import order_lines
+from app.report import order_lines
 
 
 def test_order_lines():

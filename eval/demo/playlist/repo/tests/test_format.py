@@ -1,4 +1,4 @@
-from playlist.display import clock
+from lib.format import clock
 
 
 def test_clock():

@@ -8,7 +8,7 @@ def receive(stock, item, pieces):
     return after
 
 
-def running_low(stock, minimum):
+def items_below(stock, minimum):
     """Return the sorted names of the items with fewer pieces than minimum."""
     names = []
     for item, pieces in stock.items():

@@ -1,4 +1,4 @@
-from bookings.nights import nights_of_stay, stays_clash
+from core.calendar import nights_of_stay, stays_clash
 
 
 def test_nights_of_stay():

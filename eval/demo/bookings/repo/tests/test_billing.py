@@ -1,4 +1,4 @@
-from bookings.prices import deposit, stay_price
+from core.billing import deposit, stay_price
 
 
 def test_stay_price():

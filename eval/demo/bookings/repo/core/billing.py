@@ -3,9 +3,7 @@
 
 def stay_price(nights, rate, cleaning):
     """Return the price of a stay: rate for each night, plus cleaning once."""
-    price = nights * rate
-    price = price - cleaning
-    return price
+    return nights * rate - cleaning
 
 
 def deposit(price, percent):
