@@ -17,11 +17,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-import setup_env  # noqa: E402
-import sweagent_choice  # noqa: E402
-from pip_install import InstallError  # noqa: E402
+import setup_env
+import sweagent_choice
+from pip_install import InstallError
 
-from slm_ext.hosts.sweagent import INSTALL_LINE  # noqa: E402
+from slm_ext.hosts.sweagent import INSTALL_LINE
 
 
 @pytest.fixture
