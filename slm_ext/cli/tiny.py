@@ -17,7 +17,7 @@ class TrainFlags(CommonFlags):
 
     work: Path = field(default=Path(".work/tiny"), metadata=takes("DIR"))
     """folder of tokenizer, shards, checkpoint and log"""
-    steps: int = field(default=3200, metadata=takes("N"))
+    steps: int = field(default=6000, metadata=takes("N"))
     """optimiser steps in all; the last 30 percent lower the learning rate to zero"""
     seed: int = field(default=1, metadata=takes("S"))
     """of weights and corpus"""

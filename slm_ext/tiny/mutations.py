@@ -13,7 +13,7 @@ import re
 import tokenize
 from dataclasses import dataclass
 
-__all__ = ["KINDS", "Edit", "Mutation", "minimal_edit", "mutations"]
+__all__ = ["KINDS", "Edit", "Mutation", "local_names", "minimal_edit", "mutations"]
 
 KINDS = ("operator", "comparator", "boundary", "constant", "variable", "boolean", "call", "return")
 
@@ -135,7 +135,7 @@ def _spots(source: str):
         for t in tokenize.generate_tokens(io.StringIO(source).readline)
         if t.type not in (tokenize.NL, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT)
     ]
-    names = _local_names(source)
+    names = local_names(source)
     docstrings = _docstring_rows(source)
     for i, token in enumerate(tokens):
         row, start = token.start
@@ -218,7 +218,8 @@ def _closing(line: str, opening: int) -> int | None:
     return None
 
 
-def _local_names(source: str) -> list[str]:
+def local_names(source: str) -> list[str]:
+    """Parameters and variables of a function or class, sorted, without `self`."""
     tree = ast.parse(source)
     names = {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
     names |= {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from slm_ext.tiny.execution import Runaway, TestRun, evaluate, run_tests
 from slm_ext.tiny.families import FAMILIES, Sketch
 from slm_ext.tiny.mutations import Edit, Mutation, minimal_edit, mutations
+from slm_ext.tiny.renaming import renamed
 
 __all__ = ["Task", "make_task"]
 
@@ -60,6 +61,8 @@ def make_task(r: random.Random, families: list[str], distractors: list[str]) -> 
     """One task from `families` (names), or None where the drawn mutation shows in no test or never ends."""
     name = r.choice(families)
     sketch = FAMILIES[name].build(r)
+    if r.random() < 0.5:
+        sketch = renamed(r, sketch)
     try:
         others = _others(r, sketch, distractors)
         values = evaluate(sketch.source, sketch.checks)

@@ -41,7 +41,7 @@ class TrainingPlan:
     `steps`, `threads` and `device` may change.
     """
 
-    steps: int = 3200
+    steps: int = 6000
     """Optimiser steps, warm-up on copying included."""
     tokens_per_step: int = 10_000
     copy_steps: int = 200

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
 
 from slm_ext.bundles import tool_library
@@ -24,8 +25,6 @@ MAX_CHARS = 1500
 
 MAX_TESTS = 1
 """Failing tests shown by `pytest_run`, as the same profile sets it."""
-
-os.environ["SLM_TOOL_MAX_TESTS"] = str(MAX_TESTS)
 
 _WRONG_EDITS = (0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 4, 6)
 
@@ -46,7 +45,8 @@ class Workspace:
         tools = tool_library()
         if name == "pytest_run":
             module = (self.root / self.task.path).read_text(encoding="utf-8")
-            return tools.render.visible(_report(tools, self.task.test(module)), max_chars=MAX_CHARS)
+            with _shown_tests(MAX_TESTS):
+                return tools.render.visible(_report(tools, self.task.test(module)), max_chars=MAX_CHARS)
         if name == "submit":
             return ""
         function = {
@@ -84,6 +84,19 @@ def until_edit(task: Task, system: str, root: Path) -> list[dict]:
     agent = _Agent(random.Random(0), Workspace(task, root), system)
     agent.look()
     return agent.messages
+
+
+@contextmanager
+def _shown_tests(number: int):
+    """The setting a profile gives the tools by environment, for this process and one call."""
+    before = os.environ.get("SLM_TOOL_MAX_TESTS")
+    os.environ["SLM_TOOL_MAX_TESTS"] = str(number)
+    try:
+        yield
+    finally:
+        del os.environ["SLM_TOOL_MAX_TESTS"]
+        if before is not None:
+            os.environ["SLM_TOOL_MAX_TESTS"] = before
 
 
 def _report(tools, outcomes: list[dict]) -> dict:

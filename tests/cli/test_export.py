@@ -41,7 +41,7 @@ def test_the_profile_goes_along(slm):
     agent = yaml.safe_load(done.stdout)["agent"]
     assert agent["templates"]["instance_template"] == "{{problem_statement}}"
     assert all((Path(bundle["path"]) / "config.yaml").is_file() for bundle in agent["tools"]["bundles"])
-    assert agent["model"]["per_instance_call_limit"] == 20
+    assert agent["model"]["per_instance_call_limit"] == 36
     assert "mlx_lm server --model" in done.stdout  # how the server is started, as a comment
     assert agent["model"]["name"] == "openai/default_model"
 

@@ -77,7 +77,7 @@ def test_exit_2_with_one_message_for_wrong_input(place):
 def test_a_dry_run_prints_the_plan_and_starts_nothing(place):
     done = slm_run(place, [SUBMIT], "--issue", "a is 2", "--out", "out", "--dry-run", "--json")
     plan = json.loads(done.stdout)
-    assert (plan["slm"], plan["host"], plan["step_limit"], plan["issue"]) == ("fake", "mini", 20, "a is 2")
+    assert (plan["slm"], plan["host"], plan["step_limit"], plan["issue"]) == ("fake", "mini", 36, "a is 2")
     assert not (place / "out").exists() and not (place / "home").exists()
 
 

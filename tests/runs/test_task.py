@@ -260,7 +260,7 @@ def test_config_files_add_providers_and_limits(scripted, request_for, tmp_path):
         ({"host": "sweagent"}, "SWE-agent"),
         ({"python": "no/such/python"}, "no such file"),
         ({"config": ["missing.yaml"]}, "missing.yaml"),
-        ({"config": ["bad.yaml"]}, "bad.yaml, line 2"),
+        ({"config": ["bad.yaml"]}, "bad.yaml:2"),
         ({"config": ["unknown.yaml"]}, "agent.step_limits"),
         ({"repo": "https://example.org/a.git", "apply": True}, "not a checkout"),
     ],

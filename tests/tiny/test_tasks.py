@@ -62,12 +62,11 @@ def test_trajectories_recover_and_detours_carry_no_loss(tmp_path):
     assert {"undo", "not_found:"} <= kinds
 
 
-def test_rows_weigh_only_the_assistants_trained_turns(tmp_path):
+def test_rows_weigh_only_the_assistants_trained_turns():
     from slm_ext.tiny.tokenizer import train_tokenizer
 
     tokenizer = train_tokenizer(corpus.sample_texts(8, 30), size=600)
-    task = first(1, seed=6)[0]
-    messages = make_trajectory(random.Random(0), task, "s", tmp_path / "repo")
+    messages = next(m for m in corpus.conversations(6) if len(m) > 10)
     ids, weights = corpus.encode(tokenizer, messages)
     trained = tokenizer.decode([i for i, w in zip(ids, weights, strict=True) if w == 100], skip_special_tokens=False)
     assert trained.startswith("<tool_call>\n<function=pytest_run>") and trained.endswith("</tool_call><|im_end|>")
@@ -85,3 +84,17 @@ def test_digits_indents_and_names_are_tokens_of_their_own():
     assert len(tokenizer.encode("123").ids) == 3
     text = "        count_above = 10\n"
     assert tokenizer.decode(tokenizer.encode(text).ids) == text
+
+
+def test_renaming_keeps_what_a_sketch_does():
+    from slm_ext.tiny.execution import evaluate
+    from slm_ext.tiny.renaming import renamed
+
+    changed = 0
+    for i, family in enumerate(families.FAMILIES.values()):
+        sketch = family.build(random.Random(i))
+        other = renamed(random.Random(i), sketch)
+        changed += other.source != sketch.source
+        assert evaluate(other.source, other.checks) == evaluate(sketch.source, sketch.checks)
+        assert other.source.count("\n") == sketch.source.count("\n") and other.name == sketch.name
+    assert changed > 0.8 * len(families.FAMILIES)
