@@ -39,7 +39,7 @@ def test_stock_swe_agent_options_that_cure_its_pitfalls(slm, providers):
 def test_the_profile_goes_along(slm):
     done = slm("export", "flywheel-tiny", "--host", "sweagent")
     agent = yaml.safe_load(done.stdout)["agent"]
-    assert agent["templates"]["instance_template"] == "{{problem_statement}}"
+    assert agent["templates"]["instance_template"] == "{{problem_statement.strip()}}"
     assert all((Path(bundle["path"]) / "config.yaml").is_file() for bundle in agent["tools"]["bundles"])
     assert agent["model"]["per_instance_call_limit"] == 36
     assert "mlx_lm server --model" in done.stdout  # how the server is started, as a comment
