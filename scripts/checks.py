@@ -8,6 +8,7 @@ All of them run even where one fails; the exit code is 1 then.
 from __future__ import annotations
 
 import argparse
+import signal
 import subprocess
 import sys
 import tempfile
@@ -42,6 +43,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--only", nargs="+", metavar="NAME", default=[])
     parser.add_argument("pytest", nargs="*", help="more arguments for pytest, after --")
     flags = parser.parse_args(argv)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background starts with it ignored
     rows = []
     with tempfile.TemporaryDirectory() as site:
         for name, command in checks(site, flags.sweagent, flags.pytest).items():
