@@ -125,9 +125,7 @@ def _start_worker(stop) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the trainer's; it sets the event
 
 
-def _shard(
-    path: Path, tokenizer_file: str, seed: int, rows: int, reserved: bool = False, drills: float = 0.0
-) -> Path:
+def _shard(path: Path, tokenizer_file: str, seed: int, rows: int, reserved: bool = False, drills: float = 0.0) -> Path:
     if not path.exists():
         corpus.write_shard(path, tokenizer_file, seed, rows, reserved, drills, _STOP)
     return path
