@@ -98,7 +98,7 @@ def train(work: Path, plan: TrainingPlan, config: ModelConfig | None = None, on_
 
 
 def _keep_memory() -> None:
-    """Let glibc keep freed memory: without it each step maps and clears its tensors anew, a fifth of the time."""
+    """Let glibc keep freed memory, so that a step need not map and clear its tensors anew."""
     import ctypes
     import sys
 
