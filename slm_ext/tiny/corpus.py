@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import random
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 
 from slm_ext.tiny import families
 from slm_ext.tiny.execution import Runaway, limit_memory
-from slm_ext.tiny.tasks import Task, make_task
+from slm_ext.tiny.tasks import Task, make_tasks
 from slm_ext.tiny.trajectories import make_drill, make_trajectory
 from slm_ext.tiny.wire import render, segments
 
@@ -26,8 +27,13 @@ __all__ = [
     "system_prompt", "tasks", "write_shard",
 ]  # fmt: skip
 
-WEIGHTS = {"tool": 15, "user": 10, "system": 0, "frame": 0}
+WEIGHTS = {"tool": 10, "user": 5, "system": 0, "frame": 0}
 """Loss weight of what the model reads, in hundredths; its own trained turns weigh 100, detours 0."""
+
+DECISION = 250
+"""Weight, in hundredths, of what an edit decides: the line's number and its new text; all else is copied."""
+
+_DECIDED = re.compile(r"<parameter=(?:line|new)>\n(.*?)\n</parameter>", re.DOTALL)
 
 MAX_TOKENS = 2000
 
@@ -51,9 +57,9 @@ def tasks(seed: int, names: list[str] | None = None, reserved: bool = False) -> 
     trained = [f.name for f in families.trained()]
     r = random.Random(seed)
     while True:
-        task = make_task(random.Random(r.getrandbits(64)), names or trained, trained)
-        if task is not None and task.reserved == reserved:
-            yield task
+        for task in make_tasks(random.Random(r.getrandbits(64)), names or trained, trained):
+            if task.reserved == reserved:
+                yield task
 
 
 def conversations(seed: int, reserved: bool = False, drills: float = 0.0) -> Iterator[list[dict]]:
@@ -102,11 +108,18 @@ def encode(tokenizer, messages: list[dict]) -> tuple[list[int], list[int]]:
     weights: list[int] = []
     trained = iter([m["train"] for m in messages if m["role"] == "assistant"])
     for kind, text in segments(messages):
-        piece = tokenizer.encode(text, add_special_tokens=False).ids
-        weight = (100 if next(trained) else 0) if kind == "assistant" else WEIGHTS[kind]
-        ids += piece
-        weights += [weight] * len(piece)
+        piece = tokenizer.encode(text, add_special_tokens=False)
+        if kind == "assistant":
+            weights += _own_weights(text, piece.offsets) if next(trained) else [0] * len(piece.ids)
+        else:
+            weights += [WEIGHTS[kind]] * len(piece.ids)
+        ids += piece.ids
     return ids, weights
+
+
+def _own_weights(text: str, offsets: list[tuple[int, int]]) -> list[int]:
+    decided = [m.span(1) for m in _DECIDED.finditer(text)]
+    return [DECISION if any(a < end and start < b for a, b in decided) else 100 for start, end in offsets]
 
 
 def write_shard(

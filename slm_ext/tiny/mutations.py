@@ -9,11 +9,10 @@ from __future__ import annotations
 import ast
 import io
 import keyword
-import re
 import tokenize
 from dataclasses import dataclass
 
-__all__ = ["KINDS", "Edit", "Mutation", "local_names", "minimal_edit", "mutations"]
+__all__ = ["KINDS", "Edit", "Mutation", "line_edit", "local_names", "mutations"]
 
 KINDS = ("operator", "comparator", "boundary", "constant", "variable", "boolean", "call", "return")
 
@@ -34,7 +33,7 @@ _CALLS = {
     "upper": ("lower",), "lower": ("upper",), "startswith": ("endswith",), "endswith": ("startswith",),
     "strip": ("lstrip", "rstrip"), "lstrip": ("rstrip",), "rstrip": ("lstrip",), "keys": ("values",),
     "values": ("keys",), "append": ("extend",), "extend": ("append",), "find": ("rfind",), "rfind": ("find",),
-    "isdigit": ("isalpha",), "isalpha": ("isdigit",), "ljust": ("rjust",), "rjust": ("ljust",), "sorted": ("list",),
+    "isdigit": ("isalpha",), "isalpha": ("isdigit",), "ljust": ("rjust",), "rjust": ("ljust",),
     "isupper": ("islower",), "islower": ("isupper",), "abs": ("int",), "add": ("discard",), "title": ("lower",),
     "capitalize": ("upper",), "index": ("count",), "split": ("strip",), "set": ("list",), "round": ("int",),
 }  # fmt: skip
@@ -77,55 +76,19 @@ def mutations(source: str) -> list[Mutation]:
     return list(found.values())
 
 
-def minimal_edit(before: str, after: str) -> Edit | None:
-    """The small `edit_line` call that turns `before` into `after`, or None where more than one line differs.
+def line_edit(before: str, after: str) -> Edit | None:
+    """The `edit_line` call that turns `before` into `after`, or None where more than one line differs.
 
-    The old text is the differing tokens with one neighbour on each side, widened until it stands once on its line.
+    Old and new are the whole line without its indentation: a line is copied token by token as it was read, which a
+    small model does well, while a piece cut out of it begins and ends amid tokens.
     """
     a, b = before.splitlines(), after.splitlines()
     rows = [i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y]
     if len(a) != len(b) or len(rows) != 1:
         return None
     row = rows[0]
-    return _edit_on_line(row + 1, a[row], b[row])
-
-
-def _edit_on_line(number: int, old_line: str, new_line: str) -> Edit:
-    old_tokens, new_tokens = _split(old_line), _split(new_line)
-    left = 0
-    while left < min(len(old_tokens), len(new_tokens)) and old_tokens[left][2] == new_tokens[left][2]:
-        left += 1
-    right = 0
-    while (
-        right < min(len(old_tokens), len(new_tokens)) - left and old_tokens[-1 - right][2] == new_tokens[-1 - right][2]
-    ):
-        right += 1
-    lo, hi = max(0, left - 1), max(0, right - 1)
-    while True:
-        old = _slice(old_line, old_tokens, lo, hi)
-        if _occurrences(old_line, old) == 1 or (lo == 0 and hi == 0):
-            return Edit(number, old, _slice(new_line, new_tokens, lo, hi))
-        if hi > 0:
-            hi -= 1
-        else:
-            lo -= 1
-
-
-def _occurrences(line: str, text: str) -> int:
-    """How often `text` stands in `line`, overlapping places counted each."""
-    return sum(line.startswith(text, i) for i in range(len(line)))
-
-
-def _slice(line: str, tokens: list[tuple[int, int, str]], lo: int, hi: int) -> str:
-    return line[tokens[lo][0] : tokens[len(tokens) - 1 - hi][1]]
-
-
-def _split(line: str) -> list[tuple[int, int, str]]:
-    """Tokens of one physical line as (start, end, text); tolerant of unbalanced brackets."""
-    return [
-        (m.start(), m.end(), m.group())
-        for m in re.finditer(r"\w+|\"[^\"]*\"|'[^']*'|\*\*=?|//=?|[<>=!+\-*/%|&]=|[^\w\s]", line)
-    ]
+    old, new = a[row].strip(), b[row].strip()
+    return Edit(row + 1, old, new) if old != new else None
 
 
 def _spots(source: str):

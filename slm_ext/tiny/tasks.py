@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 
 from slm_ext.tiny.execution import Runaway, TestRun, evaluate, run_tests
 from slm_ext.tiny.families import FAMILIES, Sketch
-from slm_ext.tiny.mutations import Edit, Mutation, minimal_edit, mutations
-from slm_ext.tiny.renaming import renamed
+from slm_ext.tiny.mutations import Edit, Mutation, line_edit, mutations
+from slm_ext.tiny.renaming import drawn_name, renamed, retitled
 
-__all__ = ["Task", "make_task"]
+__all__ = ["Task", "make_tasks"]
 
 
 @dataclass(frozen=True)
@@ -57,21 +57,35 @@ class Task:
         return run_tests({self.import_name: module_text}, self.test_path, self.files[self.test_path])
 
 
-def make_task(r: random.Random, families: list[str], distractors: list[str]) -> Task | None:
-    """One task from `families` (names), or None where the drawn mutation shows in no test or never ends."""
+def make_tasks(r: random.Random, families: list[str], distractors: list[str], bugs: int = 4) -> list[Task]:
+    """Up to `bugs` tasks on one function of `families` (names): the same repository with different bugs.
+
+    A drawn mutation that shows in no test, or never ends, gives no task.
+    """
     name = r.choice(families)
-    sketch = FAMILIES[name].build(r)
-    if r.random() < 0.5:
-        sketch = renamed(r, sketch)
+    sketch = _disguised(r, FAMILIES[name].build(r))
     try:
         others = _others(r, sketch, distractors)
         values = evaluate(sketch.source, sketch.checks)
-        mutation = _draw(r, sketch)
-        if mutation is None:
-            return None
-        return _assemble(r, name, sketch, values, mutation, others)
+        layout = _layout(r, sketch, values, others)
     except (Runaway, RecursionError, MemoryError):
-        return None
+        return []
+    tasks: list[Task] = []
+    for mutation in _draw(r, sketch, bugs):
+        try:
+            task = _assemble(r, name, sketch, values, mutation, layout)
+        except (Runaway, RecursionError, MemoryError):
+            continue
+        if task is not None:
+            tasks.append(task)
+    return tasks
+
+
+def _disguised(r: random.Random, sketch: Sketch) -> Sketch:
+    """The sketch, often with other words for its variables or its name."""
+    if r.random() < 0.5:
+        sketch = renamed(r, sketch)
+    return retitled(r, sketch) if r.random() < 0.4 else sketch
 
 
 def _others(r: random.Random, sketch: Sketch, families: list[str]) -> list[tuple[Sketch, list]]:
@@ -83,40 +97,70 @@ def _others(r: random.Random, sketch: Sketch, families: list[str]) -> list[tuple
     return chosen
 
 
-def _draw(r: random.Random, sketch: Sketch) -> Mutation | None:
+def _draw(r: random.Random, sketch: Sketch, count: int) -> list[Mutation]:
+    """Distinct mutations, each of a kind drawn first, so that frequent kinds do not crowd out rare ones."""
     by_kind: dict[str, list[Mutation]] = {}
     for m in mutations(sketch.source):
         by_kind.setdefault(m.kind, []).append(m)
-    return r.choice(by_kind[r.choice(sorted(by_kind))]) if by_kind else None
+    chosen: list[Mutation] = []
+    for _ in range(count):
+        if by_kind:
+            kind = r.choice(sorted(by_kind))
+            chosen.append(by_kind[kind].pop(r.randrange(len(by_kind[kind]))))
+            by_kind = {k: v for k, v in by_kind.items() if v}
+    return chosen
 
 
-def _assemble(r, family: str, sketch: Sketch, values: list, mutation: Mutation, others) -> Task | None:
-    module = r.choice((sketch.noun, sketch.noun, sketch.noun, sketch.noun + "_utils"))
+@dataclass(frozen=True)
+class _Layout:
+    """Where a sketch stands: the repository's files with the right text of the function."""
+
+    files: dict[str, str]
+    path: str
+    test_path: str
+    import_name: str
+
+
+def _layout(r: random.Random, sketch: Sketch, values: list, others) -> _Layout:
+    noun = drawn_name(r) if r.random() < 0.4 else sketch.noun
+    module = r.choice((noun, noun, noun, noun + "_utils"))
     if module in sys.stdlib_module_names:
         module += "_utils"  # a numbers.py beside the tests would hide the standard one
-    package = r.choice(("", "", "", "core", "lib", "app"))
+    package = r.choice(("", "", "", "core", "lib", "app", *(_folder(r) for _ in range(4))))
     path = f"{package}/{module}.py" if package else f"{module}.py"
-    import_name = path[:-3].replace("/", ".")
     test_path = r.choice(("tests/", "tests/", "")) + f"test_{module}.py"
-    blocks = [(s.source, s.name) for s, _ in others] + [(mutation.source, sketch.name)]
+    blocks = [(s.source, s.name) for s, _ in others] + [(sketch.source, sketch.name)]
     r.shuffle(blocks)
     head = r.choice(("", f'"""{module.replace("_", " ").capitalize()} helpers."""\n\n\n'))
     text = head + "\n\n".join(source for source, _ in blocks).replace("\n\n", "\n\n\n")
+    import_name = path[:-3].replace("/", ".")
+    files = {path: text, test_path: _tests(r, import_name, sketch.name, [(sketch, values), *others])}
+    parts = package.split("/") if package else []
+    files |= {"/".join(parts[: i + 1]) + "/__init__.py": "" for i in range(len(parts))}
+    return _Layout(files, path, test_path, import_name)
+
+
+def _folder(r: random.Random) -> str:
+    name = drawn_name(r, (1,))
+    while name in sys.stdlib_module_names or name == "tests":
+        name = drawn_name(r, (1,))
+    return r.choice((name, name, f"src/{name}"))
+
+
+def _assemble(r, family: str, sketch: Sketch, values: list, mutation: Mutation, layout: _Layout) -> Task | None:
+    right = layout.files[layout.path]
+    text = right.replace(sketch.source, mutation.source, 1)
     line = text[: text.index(mutation.source)].count("\n") + 1
-    tests = _tests(r, import_name, sketch.name, [(sketch, values), *others])
-    edit = minimal_edit(mutation.source, sketch.source)
+    edit = line_edit(mutation.source, sketch.source)
     if edit is None:
         return None
-    files = {path: text, test_path: tests}
-    if package:
-        files[f"{package}/__init__.py"] = ""
     task = Task(
-        files=files, path=path, test_path=test_path, import_name=import_name, symbol=sketch.name,
-        source=sketch.source, broken=mutation.source, line=line,
+        files=layout.files | {layout.path: text}, path=layout.path, test_path=layout.test_path,
+        import_name=layout.import_name, symbol=sketch.name, source=sketch.source, broken=mutation.source, line=line,
         edit=Edit(edit.line + line - 1, edit.old, edit.new), family=family, kind=mutation.kind, issue="",
     )  # fmt: skip
     failing = tuple(t for t in task.test(text) if t["outcome"] == "failed")
-    if not failing or any(t["outcome"] != "passed" for t in task.test(task.module(task.source))):
+    if not failing or any(t["outcome"] != "passed" for t in task.test(right)):
         return None
     issue = _issue(r, task, sketch, values)
     return Task(**{**vars(task), "issue": issue, "failing": failing})

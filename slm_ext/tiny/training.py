@@ -1,17 +1,14 @@
 """Train flywheel-tiny: seeded, resumable at any moment, within a token budget.
 
-One step sees about `tokens_per_step` tokens in rows of similar length. Every other one of the first steps is on random
-sequences said again and again, which teaches copying early. Matrices are updated by Muon, the rest by AdamW; the
-learning rate warms up, stays, and decays linearly over the last part of the budget, so a run can be extended from any
-checkpoint. `work/` holds tokenizer.json, shards/, checkpoint.pt, log.jsonl.
+One step sees about `tokens_per_step` tokens in rows of similar length. Matrices are updated by Muon, the rest by AdamW;
+the learning rate warms up, stays, and decays linearly over the last part of the budget, so a run can be extended from
+any checkpoint. `work/` holds tokenizer.json, shards/, checkpoint.pt, log.jsonl.
 """
 
 from __future__ import annotations
 
 import json
 import multiprocessing
-import random
-import signal
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -23,9 +20,8 @@ import torch.nn.functional as F
 
 from slm_ext.errors import UsageError
 from slm_ext.tiny import corpus
-from slm_ext.tiny.decoding import Decoder
-from slm_ext.tiny.mistakes import own_rows
 from slm_ext.tiny.model import Llama, ModelConfig
+from slm_ext.tiny.stream import Stream, make_shard, pad, start_worker
 from slm_ext.tiny.tokenizer import train_tokenizer
 
 __all__ = ["TrainingPlan", "train"]
@@ -41,22 +37,19 @@ class TrainingPlan:
     `steps`, `threads` and `device` may change.
     """
 
-    steps: int = 6000
-    """Optimiser steps, warm-up on copying included."""
+    steps: int = 4500
     tokens_per_step: int = 10_000
-    copy_steps: int = 200
-    """Steps on copying, every other one from the start."""
     learning_rate: float = 3e-3
     decay: float = 0.3
     """Share of the steps at the end over which the learning rate falls to zero."""
     seed: int = 1
     shard_rows: int = 4000
-    drills: tuple[float, float] = (0.75, 0.25)
+    drills: tuple[float, float] = (0.85, 0.4)
     """Share of rows that hold only issue, symbol and edit: before and after the point of `own_mistakes`."""
     tokenizer_texts: int = 3000
     """Trajectories the tokenizer is trained on."""
     validation_rows: int = 300
-    own_mistakes: float = 0.6
+    own_mistakes: float = 0.75
     """Share of the steps after which every other shard holds the model's own wrong edits (`mistakes`)."""
     log_every: int = 25
     """Steps between two log lines; every tenth one validates."""
@@ -81,11 +74,11 @@ def train(work: Path, plan: TrainingPlan, config: ModelConfig | None = None, on_
     tokenizer_file = _tokenizer(work, plan, config.vocab_size)
     context = multiprocessing.get_context("spawn")
     stop = context.Event()
-    with ProcessPoolExecutor(1, mp_context=context, initializer=_start_worker, initargs=(stop,)) as pool:
+    with ProcessPoolExecutor(1, mp_context=context, initializer=start_worker, initargs=(stop,)) as pool:
         kept = shards / "validation.npz"
-        validation = pool.submit(_shard, kept, str(tokenizer_file), 999_999, plan.validation_rows, True)
+        validation = pool.submit(make_shard, kept, str(tokenizer_file), 999_999, plan.validation_rows, True)
         run = _Run(work, plan, config, on_log)
-        stream = _Stream(pool, shards, tokenizer_file, plan, run)
+        stream = Stream(pool, shards, tokenizer_file, plan, run)
         run.validation = lambda: corpus.load_shard(validation.result())
         try:
             while run.step < plan.steps:
@@ -114,75 +107,6 @@ def _tokenizer(work: Path, plan: TrainingPlan, size: int) -> Path:
     if not path.exists():
         train_tokenizer(corpus.sample_texts(plan.seed + 77, plan.tokenizer_texts), size).save(str(path))
     return path
-
-
-_STOP = None
-
-
-def _start_worker(stop) -> None:
-    global _STOP
-    _STOP = stop
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the trainer's; it sets the event
-
-
-def _shard(path: Path, tokenizer_file: str, seed: int, rows: int, reserved: bool = False, drills: float = 0.0) -> Path:
-    if not path.exists():
-        corpus.write_shard(path, tokenizer_file, seed, rows, reserved, drills, _STOP)
-    return path
-
-
-class _Stream:
-    """Batches of rows of similar length, from shards made two ahead in a worker, later also of the model's mistakes."""
-
-    def __init__(self, pool, folder: Path, tokenizer_file: Path, plan: TrainingPlan, run: _Run):
-        self.pool, self.folder, self.tokenizer_file, self.plan, self.run = pool, folder, tokenizer_file, plan, run
-        self.shard, self.used = run.state.get("shard", 0), run.state.get("used", 0)
-        self.pending = {i: self._submit(i) for i in range(self.shard, self.shard + 3)}
-        self.batches = self._batches(self.shard)[self.used :]
-
-    def _submit(self, index: int):
-        path = self.folder / f"{self.plan.seed}-{index:05d}.npz"
-        seed, drills = self.plan.seed * 100_000 + index, self.plan.drills[self._late()]
-        return self.pool.submit(_shard, path, str(self.tokenizer_file), seed, self.plan.shard_rows, False, drills)
-
-    def _late(self) -> bool:
-        return self.run.step >= self.plan.own_mistakes * self.plan.steps
-
-    def _own(self, index: int) -> Path:
-        """The shard of the model's own mistakes, made now by the model as it is, or earlier by this run."""
-        path = self.folder / f"{self.plan.seed}-{index:05d}-own.npz"
-        if not path.exists():
-            from tokenizers import Tokenizer
-
-            decoder = Decoder(self.run.model, Tokenizer.from_file(str(self.tokenizer_file)), index)
-            count = self.plan.shard_rows // 4
-            corpus.save_rows(path, list(own_rows(decoder, self.plan.seed * 100_000 + 50_000 + index, count)))
-        return path
-
-    def _batches(self, index: int) -> list[list]:
-        made = self.pending.pop(index)
-        self.pending[index + 3] = self._submit(index + 3)
-        rows = corpus.load_shard(self._own(index) if self._late() and index % 2 else made.result())
-        r = random.Random(index)
-        r.shuffle(rows)
-        batches: list[list] = []
-        for start in range(0, len(rows), 500):
-            batch: list = []
-            for row in sorted(rows[start : start + 500], key=lambda x: len(x[0])):
-                if batch and (len(batch) + 1) * (len(row[0]) + 63) > self.plan.tokens_per_step:
-                    batches.append(batch)
-                    batch = []
-                batch.append(row)
-            batches.append(batch)
-        r.shuffle(batches)
-        return batches
-
-    def next(self) -> list:
-        if not self.batches:
-            self.shard, self.used = self.shard + 1, 0
-            self.batches = self._batches(self.shard)
-        self.used += 1
-        return self.batches.pop(0)
 
 
 class _Run:
@@ -228,7 +152,7 @@ class _Run:
                 next_step="use another --work folder",
             )
 
-    def save(self, stream: _Stream) -> None:
+    def save(self, stream: Stream) -> None:
         data = {
             "model": self.model.state_dict(),
             "optimisers": [o.state_dict() for o in self.optimisers],
@@ -241,12 +165,9 @@ class _Run:
         temporary.replace(self.work / "checkpoint.pt")
         self.saved = time.monotonic()
 
-    def advance(self, stream: _Stream) -> None:
+    def advance(self, stream: Stream) -> None:
         started = time.monotonic()
-        if self.step < 2 * self.plan.copy_steps and self.step % 2 == 0:
-            tokens, targets, weights = _copying(self.step, self.plan, self.config)
-        else:
-            tokens, targets, weights = _pad(stream.next())
+        tokens, targets, weights = pad(stream.next())
         rate = self._rate()
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
@@ -303,7 +224,7 @@ class _Run:
         rows = sorted(self.validation(), key=lambda x: len(x[0]))
         total = count = perfect = 0.0
         for i in range(0, len(rows), 16):
-            tokens, targets, weights = _pad(rows[i : i + 16])
+            tokens, targets, weights = pad(rows[i : i + 16])
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 logits = self.model.logits(self.model(tokens)).float()
             mine = weights >= 1.0
@@ -313,31 +234,3 @@ class _Run:
             right = (logits.argmax(-1) == targets) | ~mine
             perfect += int(right.all(1).sum())
         return {"val_loss": round(total / count, 4), "val_perfect": round(perfect / len(rows), 4)}
-
-
-def _pad(rows: list) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Rows as (tokens, targets, weights), each [rows, longest - 1]; padding weighs nothing."""
-    length = -(-max(len(t) for t, _ in rows) // 64) * 64 + 1  # few distinct shapes: kernels are cached by shape
-    tokens = np.zeros((len(rows), length), np.int64)
-    weights = np.zeros((len(rows), length), np.float32)
-    for i, (t, w) in enumerate(rows):
-        tokens[i, : len(t)], weights[i, : len(w)] = t, w / 100
-    tokens, weights = torch.from_numpy(tokens), torch.from_numpy(weights)
-    return tokens[:, :-1], tokens[:, 1:], weights[:, 1:]
-
-
-def _copying(step: int, plan: TrainingPlan, config: ModelConfig):
-    """Random sequences said over and over, with growing periods; all but the first round weighs."""
-    r = np.random.default_rng([plan.seed, step])
-    progress = step / max(1, 2 * plan.copy_steps)
-    length = 256
-    rows = max(1, plan.tokens_per_step // (2 * length))
-    tokens = np.zeros((rows, length), np.int64)
-    weights = np.zeros((rows, length), np.float32)
-    for i in range(rows):
-        alphabet = r.integers(0, config.vocab_size, int(r.integers(16, 64 + int(400 * progress))))
-        period = int(r.integers(8, 24 + int(100 * progress)))
-        tokens[i] = np.resize(r.choice(alphabet, period), length)
-        weights[i, period:] = 1.0
-    tokens, weights = torch.from_numpy(tokens), torch.from_numpy(weights)
-    return tokens[:, :-1], tokens[:, 1:], weights[:, 1:]

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from slm_ext.bundles import tool_library
 from slm_ext.tiny.execution import Runaway
-from slm_ext.tiny.mutations import Edit, minimal_edit, mutations
+from slm_ext.tiny.mutations import Edit, line_edit, mutations
 from slm_ext.tiny.tasks import Task
 
 __all__ = ["MAX_CHARS", "MAX_TESTS", "Workspace", "make_drill", "make_trajectory", "until_edit"]
@@ -173,7 +173,7 @@ class _Agent:
         fixed_line = self.task.edit.line - offset
         near, far = [], []
         for m in mutations(self.task.broken):
-            edit = minimal_edit(self.task.broken, m.source)
+            edit = line_edit(self.task.broken, m.source)
             if edit is None or m.source == self.task.source:
                 continue
             moved = Edit(edit.line + offset, edit.old, edit.new)

@@ -1,11 +1,11 @@
-"""One-line bugs and the smallest edit that takes them back."""
+"""One-line bugs and the edit that takes them back."""
 
 import random
 
 import pytest
 
 from slm_ext.tiny.families import FAMILIES
-from slm_ext.tiny.mutations import KINDS, minimal_edit, mutations
+from slm_ext.tiny.mutations import KINDS, line_edit, mutations
 
 SOURCE = '''def count_above(values, limit):
     """Return how many values are above limit."""
@@ -41,14 +41,19 @@ def test_signature_and_docstring_stay():
     assert all(m.source.splitlines()[:2] == SOURCE.splitlines()[:2] for m in mutations(SOURCE))
 
 
-def test_the_edit_is_small_and_unambiguous():
+def test_the_edit_is_the_whole_line_without_its_indentation():
     boundary = next(m for m in mutations(SOURCE) if "value >= limit" in m.source)
-    edit = minimal_edit(boundary.source, SOURCE)
-    assert (edit.line, edit.old, edit.new) == (5, "value >= limit", "value > limit")
+    edit = line_edit(boundary.source, SOURCE)
+    assert (edit.line, edit.old, edit.new) == (
+        5,
+        "if value >= limit and not value == 7:",
+        "if value > limit and not value == 7:",
+    )
 
 
-def test_two_lines_have_no_small_edit():
-    assert minimal_edit("a = 1\nb = 2\n", "a = 2\nb = 1\n") is None
+def test_two_lines_and_a_change_of_depth_have_no_edit():
+    assert line_edit("if a:\n    b\n", "if a:\nb\n") is None
+    assert line_edit("a = 1\nb = 2\n", "a = 2\nb = 1\n") is None
 
 
 @pytest.mark.parametrize("name", sorted(FAMILIES))
@@ -58,4 +63,4 @@ def test_every_mutation_is_undone_by_its_edit(name):
     assert len(found) >= 3
     for m in found:
         compile(m.source, "m", "exec")
-        assert apply(m.source, minimal_edit(m.source, source)) == source
+        assert apply(m.source, line_edit(m.source, source)) == source

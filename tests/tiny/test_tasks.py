@@ -68,9 +68,12 @@ def test_rows_weigh_only_the_assistants_trained_turns():
     tokenizer = train_tokenizer(corpus.sample_texts(8, 30), size=600)
     messages = next(m for m in corpus.conversations(6) if len(m) > 10)
     ids, weights = corpus.encode(tokenizer, messages)
-    trained = tokenizer.decode([i for i, w in zip(ids, weights, strict=True) if w == 100], skip_special_tokens=False)
+    trained = tokenizer.decode([i for i, w in zip(ids, weights, strict=True) if w >= 100], skip_special_tokens=False)
     assert trained.startswith("<tool_call>\n<function=pytest_run>") and trained.endswith("</tool_call><|im_end|>")
     assert "<tool_response>" not in trained
+    heavy = tokenizer.decode([i for i, w in zip(ids, weights, strict=True) if w == corpus.DECISION])
+    right = next(m["calls"][0]["arguments"] for m in messages if m.get("train") and "new" in m["calls"][0]["arguments"])
+    assert heavy == f"{right['line']}{right['new']}"
     assert tokenizer.decode(ids, skip_special_tokens=False).count("<|im_start|>") == len(messages)
 
 
@@ -98,3 +101,28 @@ def test_renaming_keeps_what_a_sketch_does():
         assert evaluate(other.source, other.checks) == evaluate(sketch.source, sketch.checks)
         assert other.source.count("\n") == sketch.source.count("\n") and other.name == sketch.name
     assert changed > 0.8 * len(families.FAMILIES)
+
+
+def test_another_name_keeps_what_a_sketch_does():
+    from slm_ext.tiny.execution import evaluate
+    from slm_ext.tiny.renaming import retitled
+
+    for i, family in enumerate(families.FAMILIES.values()):
+        sketch = family.build(random.Random(i))
+        other = retitled(random.Random(i), sketch)
+        assert other.name in other.source and (other.name == sketch.name) == (other.source == sketch.source)
+        assert evaluate(other.source, other.checks) == evaluate(sketch.source, sketch.checks)
+
+
+def test_the_bugs_of_one_function_stand_in_the_same_repository():
+    from slm_ext.tiny.tasks import make_tasks
+
+    names = [f.name for f in families.trained()]
+    tasks = next(t for t in (make_tasks(random.Random(i), names, names) for i in range(9)) if len(t) >= 3)
+    assert len({t.broken for t in tasks}) == len(tasks)
+    assert (
+        len({t.source for t in tasks})
+        == len({t.path for t in tasks})
+        == len({t.files[t.test_path] for t in tasks})
+        == 1
+    )

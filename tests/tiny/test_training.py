@@ -15,7 +15,7 @@ CONFIG = ModelConfig(vocab_size=600, hidden_size=32, intermediate_size=64, num_h
 
 
 def plan(**kw):
-    defaults = {"steps": 8, "tokens_per_step": 3000, "copy_steps": 1, "shard_rows": 12, "tokenizer_texts": 30,
+    defaults = {"steps": 8, "tokens_per_step": 3000, "shard_rows": 12, "tokenizer_texts": 30,
                 "validation_rows": 2, "threads": 1, "seed": 3, "log_every": 2}  # fmt: skip
     return TrainingPlan(**(defaults | kw))
 
