@@ -1,7 +1,12 @@
-"""Token rows for training: trajectories of fresh tasks, each token with its loss weight.
+"""Token rows for training: trajectories of fresh tasks, each token with its loss weight and what should stand there.
+
+What should stand there is the token itself, but for the code that shows the bug: at the first wrong token the right
+one, and where the wrong line ends `VERDICT` in place of its line break. So the model learns to judge every line as it
+reads it.
 
 Rows are made from seeds, so a shard is a pure function of (seed, families, tokenizer). A shard is an `.npz` with
-`tokens` (uint16, all rows joined), `weights` (uint8, hundredths) and `offsets` (row starts, one more than rows).
+`tokens` and `truth` (uint16, all rows joined), `weights` (uint8, hundredths) and `offsets` (row starts, one more than
+rows).
 """
 
 from __future__ import annotations
@@ -18,12 +23,14 @@ import numpy as np
 
 from slm_ext.tiny import families
 from slm_ext.tiny.execution import Runaway, limit_memory
+from slm_ext.tiny.mutations import Edit
 from slm_ext.tiny.tasks import Task, make_tasks
 from slm_ext.tiny.trajectories import make_drill, make_trajectory
 from slm_ext.tiny.wire import render, segments
 
 __all__ = [
-    "MAX_TOKENS", "WEIGHTS", "encode", "load_shard", "make_rows", "sample_texts", "save_rows", "scratch",
+    "DECISION", "JUDGED", "MAX_TOKENS", "VERDICT", "WEIGHTS", "Row", "encode",
+    "load_shard", "make_rows", "sample_texts", "save_rows", "scratch",
     "system_prompt", "tasks", "write_shard",
 ]  # fmt: skip
 
@@ -32,6 +39,15 @@ WEIGHTS = {"tool": 10, "user": 5, "system": 0, "frame": 0}
 
 DECISION = 250
 """Weight, in hundredths, of what an edit decides: the line's number and its new text; all else is copied."""
+
+VERDICT = "edit_line"
+"""The token that a model in training is to expect, instead of the line break, after a wrong line."""
+
+JUDGED = {False: 30, True: 90}
+"""Weight, in hundredths, of the break after a right and a wrong line, and of the right token where the bug is."""
+
+Row = tuple[list[int], list[int], list[int]]
+"""Token ids, weights, truth."""
 
 _DECIDED = re.compile(r"<parameter=(?:line|new)>\n(.*?)\n</parameter>", re.DOTALL)
 
@@ -88,10 +104,8 @@ def sample_texts(seed: int, count: int) -> list[str]:
     return [render(next(source)) for _ in range(count)]
 
 
-def make_rows(
-    tokenizer, seed: int, count: int, reserved: bool = False, drills: float = 0.0
-) -> Iterator[tuple[list[int], list[int]]]:
-    """`count` rows of (token ids, weights); rows over `MAX_TOKENS` are dropped, never cut."""
+def make_rows(tokenizer, seed: int, count: int, reserved: bool = False, drills: float = 0.0) -> Iterator[Row]:
+    """`count` rows; those over `MAX_TOKENS` are dropped, never cut."""
     made = 0
     for messages in conversations(seed, reserved, drills):
         row = encode(tokenizer, messages)
@@ -102,19 +116,39 @@ def make_rows(
                 return
 
 
-def encode(tokenizer, messages: list[dict]) -> tuple[list[int], list[int]]:
-    """Token ids and weights of one conversation."""
+def encode(tokenizer, messages: list[dict]) -> Row:
+    """Token ids, weights and truth of one conversation."""
     ids: list[int] = []
     weights: list[int] = []
+    truth: list[int] = []
     trained = iter([m["train"] for m in messages if m["role"] == "assistant"])
+    bugs = iter([m.get("bug") for m in messages if m["role"] == "tool"])
     for kind, text in segments(messages):
         piece = tokenizer.encode(text, add_special_tokens=False)
+        meant, weighed = list(piece.ids), [WEIGHTS.get(kind, 0)] * len(piece.ids)
         if kind == "assistant":
-            weights += _own_weights(text, piece.offsets) if next(trained) else [0] * len(piece.ids)
-        else:
-            weights += [WEIGHTS[kind]] * len(piece.ids)
+            weighed = _own_weights(text, piece.offsets) if next(trained) else weighed
+        elif kind == "tool" and (bug := next(bugs)):
+            _judge(tokenizer, text, bug, piece, meant, weighed)
         ids += piece.ids
-    return ids, weights
+        weights += weighed
+        truth += meant
+    return ids, weights, truth
+
+
+def _judge(tokenizer, text: str, bug: Edit, piece, meant: list[int], weights: list[int]) -> None:
+    """Put verdicts at the line ends of a shown function, and the right token where the bug is."""
+    at = {start: i for i, (start, end) in enumerate(piece.offsets) if text[start:end] == "\n"}
+    for m in re.finditer(r"^(\d+)\|.*$", text, re.MULTILINE):
+        wrong = int(m.group(1)) == bug.line
+        if (i := at.get(m.end())) is not None:
+            weights[i] = JUDGED[wrong]
+            meant[i] = tokenizer.token_to_id(VERDICT) if wrong else meant[i]
+        if wrong and (start := text.find(bug.old, m.start())) >= 0:
+            right = text[:start] + bug.new + text[start + len(bug.old) :]
+            others = tokenizer.encode(right, add_special_tokens=False).ids
+            i = next(i for i, (a, b) in enumerate(zip(piece.ids, others, strict=False)) if a != b)
+            meant[i], weights[i] = others[i], JUDGED[True]
 
 
 def _own_weights(text: str, offsets: list[tuple[int, int]]) -> list[int]:
@@ -143,20 +177,22 @@ def write_shard(
     save_rows(path, rows)
 
 
-def save_rows(path: Path, rows: list[tuple[list[int], list[int]]]) -> None:
+def save_rows(path: Path, rows: list[Row]) -> None:
     """Put a shard of `rows` in place, atomically."""
     temporary = path.with_suffix(".tmp.npz")
     np.savez(
         temporary,
-        tokens=np.array([t for ids, _ in rows for t in ids], np.uint16),
-        weights=np.array([w for _, weights in rows for w in weights], np.uint8),
-        offsets=np.cumsum([0, *(len(ids) for ids, _ in rows)]),
+        tokens=np.array([t for ids, _, _ in rows for t in ids], np.uint16),
+        weights=np.array([w for _, weights, _ in rows for w in weights], np.uint8),
+        truth=np.array([t for _, _, truth in rows for t in truth], np.uint16),
+        offsets=np.cumsum([0, *(len(ids) for ids, _, _ in rows)]),
     )
     temporary.replace(path)
 
 
-def load_shard(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Rows of a shard as (tokens, weights)."""
+def load_shard(path: Path) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Rows of a shard as (tokens, weights, truth)."""
     with np.load(path) as data:
-        tokens, weights, offsets = data["tokens"], data["weights"], data["offsets"]
-    return [(tokens[a:b], weights[a:b]) for a, b in itertools.pairwise(offsets)]
+        columns = [data[name] for name in ("tokens", "weights", "truth")]
+        offsets = data["offsets"]
+    return [tuple(column[a:b] for column in columns) for a, b in itertools.pairwise(offsets)]

@@ -29,7 +29,7 @@ class Decoder:
         self.random = torch.Generator().manual_seed(seed)
 
     def replies(
-        self, conversations: list[list[dict]], samples: int = 1, temperature: float = 0.0, max_tokens: int = 96
+        self, conversations: list[list[dict]], samples: int = 1, temperature: float = 0.0, max_tokens: int = 160
     ) -> list[list[str]]:
         """`samples` next assistant turns for each conversation, as text without the end token."""
         texts = [render(c) + f"{START}assistant\n" for c in conversations]

@@ -28,8 +28,8 @@ _SAMPLES = 4
 _MOST = 4
 
 
-def own_rows(decoder: Decoder, seed: int, count: int) -> Iterator[tuple[list[int], list[int]]]:
-    """`count` rows of (token ids, weights), like `corpus.make_rows`."""
+def own_rows(decoder: Decoder, seed: int, count: int) -> Iterator[corpus.Row]:
+    """`count` rows, like `corpus.make_rows`."""
     system = corpus.system_prompt()
     source = corpus.tasks(seed)
     r = random.Random(seed)

@@ -94,7 +94,7 @@ def _schemas() -> list[dict]:
 def _fits(decoder: Decoder, p: Rollout, window: int) -> bool:
     from slm_ext.tiny.wire import render
 
-    if len(decoder.tokenizer.encode(render(p.messages), add_special_tokens=False).ids) + 100 > window:
+    if len(decoder.tokenizer.encode(render(p.messages), add_special_tokens=False).ids) + 160 > window:
         p.end = "context"
     return not p.end
 

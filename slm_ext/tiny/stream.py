@@ -58,7 +58,10 @@ class Stream:
         return self.pool.submit(make_shard, path, str(self.tokenizer_file), seed, self.plan.shard_rows, False, drills)
 
     def _late(self) -> bool:
-        return self.run.step >= self.plan.own_mistakes * self.plan.steps
+        return self.run.step >= self.plan.late * self.plan.steps
+
+    def _is_own(self, index: int) -> bool:
+        return self._late() and bool(self.plan.own_every) and index % self.plan.own_every == 1
 
     def _own(self, index: int) -> Path:
         """The shard of the model's own mistakes, made now by the model as it is, or earlier by this run."""
@@ -74,7 +77,7 @@ class Stream:
     def _batches(self, index: int) -> list[list]:
         made = self.pending.pop(index)
         self.pending[index + 3] = self._submit(index + 3)
-        rows = corpus.loadmake_shard(self._own(index) if self._late() and index % 2 else made.result())
+        rows = corpus.load_shard(self._own(index) if self._is_own(index) else made.result())
         r = random.Random(index)
         r.shuffle(rows)
         batches: list[list] = []
@@ -99,10 +102,11 @@ class Stream:
 
 def pad(rows: list) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Rows as (tokens, targets, weights), each [rows, longest - 1]; padding weighs nothing."""
-    length = -(-max(len(t) for t, _ in rows) // 64) * 64 + 1  # few distinct shapes: kernels are cached by shape
+    length = -(-max(len(row[0]) for row in rows) // 64) * 64 + 1  # few distinct shapes: kernels are cached by shape
     tokens = np.zeros((len(rows), length), np.int64)
+    truth = np.zeros((len(rows), length), np.int64)
     weights = np.zeros((len(rows), length), np.float32)
-    for i, (t, w) in enumerate(rows):
-        tokens[i, : len(t)], weights[i, : len(w)] = t, w / 100
-    tokens, weights = torch.from_numpy(tokens), torch.from_numpy(weights)
-    return tokens[:, :-1], tokens[:, 1:], weights[:, 1:]
+    for i, (t, w, right) in enumerate(rows):
+        tokens[i, : len(t)], weights[i, : len(w)], truth[i, : len(right)] = t, w / 100, right
+    tokens, truth, weights = torch.from_numpy(tokens), torch.from_numpy(truth), torch.from_numpy(weights)
+    return tokens[:, :-1], truth[:, 1:], weights[:, 1:]

@@ -1,8 +1,8 @@
 """Train flywheel-tiny: seeded, resumable at any moment, within a token budget.
 
 One step sees about `tokens_per_step` tokens in rows of similar length. Matrices are updated by Muon, the rest by AdamW;
-the learning rate warms up, stays, and decays linearly over the last part of the budget, so a run can be extended from
-any checkpoint. `work/` holds tokenizer.json, shards/, checkpoint.pt, log.jsonl.
+the learning rate follows straight lines between `rates`; what lies ahead of a run may be changed. `work/` holds
+tokenizer.json, shards/, checkpoint.pt, log.jsonl.
 """
 
 from __future__ import annotations
@@ -27,30 +27,38 @@ from slm_ext.tiny.tokenizer import train_tokenizer
 __all__ = ["TrainingPlan", "train"]
 
 
-_FREE = ("steps", "threads", "device")
+_FREE = ("steps", "rates", "threads", "device")
 
 
 @dataclass(frozen=True)
 class TrainingPlan:
     """What determines a training run; a work folder is continued by the same plan only.
 
-    `steps`, `threads` and `device` may change.
+    `steps`, `threads` and `device` may change, and those `rates` that lie ahead.
     """
 
-    steps: int = 4500
+    steps: int = 4800
+    rates: tuple[tuple[int, float], ...] = (
+        (0, 0.0),
+        (100, 3e-3),
+        (1920, 3e-3),
+        (3426, 1.431e-3),
+        (4007, 0.00101),
+        (4800, 0.0),
+    )
+    """Learning rate of Muon at some steps, straight lines between them; AdamW has twice as much."""
     tokens_per_step: int = 10_000
-    learning_rate: float = 3e-3
-    decay: float = 0.3
-    """Share of the steps at the end over which the learning rate falls to zero."""
     seed: int = 1
     shard_rows: int = 4000
     drills: tuple[float, float] = (0.85, 0.4)
-    """Share of rows that hold only issue, symbol and edit: before and after the point of `own_mistakes`."""
+    """Share of rows that hold only issue, symbol and edit: before and after `late`."""
+    late: float = 0.7875
+    """Share of the steps after which the second value of `drills` holds, and `own_every`."""
+    own_every: int = 0
+    """Every such late shard holds the model's own wrong edits (`mistakes`); 0: none does."""
     tokenizer_texts: int = 3000
     """Trajectories the tokenizer is trained on."""
     validation_rows: int = 300
-    own_mistakes: float = 0.75
-    """Share of the steps after which every other shard holds the model's own wrong edits (`mistakes`)."""
     log_every: int = 25
     """Steps between two log lines; every tenth one validates."""
     threads: int = 2
@@ -118,8 +126,8 @@ class _Run:
         matrices = [p for n, p in self.model.named_parameters() if p.ndim == 2 and "embed" not in n]
         others = [p for n, p in self.model.named_parameters() if p.ndim != 2 or "embed" in n]
         self.optimisers = [
-            torch.optim.Muon(matrices, lr=plan.learning_rate, weight_decay=0.02, adjust_lr_fn="match_rms_adamw"),
-            torch.optim.AdamW(others, lr=2 * plan.learning_rate, betas=(0.9, 0.95), weight_decay=0.0),
+            torch.optim.Muon(matrices, lr=1.0, weight_decay=0.02, adjust_lr_fn="match_rms_adamw"),
+            torch.optim.AdamW(others, lr=2.0, betas=(0.9, 0.95), weight_decay=0.0),
         ]
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
@@ -171,7 +179,7 @@ class _Run:
         rate = self._rate()
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
-                group["lr"] = rate * group["initial_lr"] / self.plan.learning_rate
+                group["lr"] = rate * group["initial_lr"]
         device = self.plan.device
         with torch.autocast(device, dtype=torch.bfloat16):
             hidden = self.model(tokens.to(device))
@@ -199,10 +207,7 @@ class _Run:
         return (losses * w).sum() / w.sum()
 
     def _rate(self) -> float:
-        warm = min(1.0, (self.step + 1) / 100)
-        start = self.plan.steps * (1 - self.plan.decay)
-        cool = 1.0 if self.step < start else max(0.0, (self.plan.steps - self.step) / (self.plan.steps - start))
-        return self.plan.learning_rate * warm * cool
+        return float(np.interp(self.step + 1, *zip(*self.plan.rates, strict=True)))
 
     def _report(self, rate: float, speed: float) -> None:
         every = self.plan.log_every

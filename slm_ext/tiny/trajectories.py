@@ -60,7 +60,7 @@ class Workspace:
 def make_trajectory(
     r: random.Random, task: Task, system: str, root: Path, detours: list[Edit] | None = None
 ) -> list[dict]:
-    """Messages of one resolved run; assistant messages carry `calls` and `train`.
+    """Messages of one resolved run; assistant messages carry `calls` and `train`, the one that shows the bug `bug`.
 
     Args:
         root: folder for the task's files; replaced.
@@ -123,10 +123,10 @@ class _Agent:
         self._call("pytest_run", {})
         if self.r.random() < 0.06:
             self._wrong_file()
-        self._call("read_file", {"path": self.task.path, "symbol": self.task.symbol})
+        self._read()
 
     def drill(self) -> None:
-        self._call("read_file", {"path": self.task.path, "symbol": self.task.symbol}, train=False)
+        self._read(train=False)
         self._try(self.task.edit, train=True)
         self.messages.pop()  # what the tool says to the right edit teaches nothing
 
@@ -152,6 +152,11 @@ class _Agent:
         if name != "submit":
             self.messages.append({"role": "tool", "content": output})
         return output
+
+    def _read(self, train: bool = True) -> None:
+        """Read the symbol, bug and all; the message keeps the bug, so that the corpus can point at it."""
+        self._call("read_file", {"path": self.task.path, "symbol": self.task.symbol}, train)
+        self.messages[-1]["bug"] = self.task.edit
 
     def _try(self, edit: Edit, train: bool = False) -> str:
         arguments = {"path": self.task.path, "line": edit.line, "old": edit.old, "new": edit.new}
