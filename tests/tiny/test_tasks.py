@@ -67,7 +67,7 @@ def test_rows_weigh_only_the_assistants_trained_turns():
 
     tokenizer = train_tokenizer(corpus.sample_texts(8, 30), size=600)
     messages = next(m for m in corpus.conversations(6) if len(m) > 10)
-    ids, weights = corpus.encode(tokenizer, messages)
+    ids, weights, truth = corpus.encode(tokenizer, messages)
     trained = tokenizer.decode([i for i, w in zip(ids, weights, strict=True) if w >= 100], skip_special_tokens=False)
     assert trained.startswith("<tool_call>\n<function=pytest_run>") and trained.endswith("</tool_call><|im_end|>")
     assert "<tool_response>" not in trained
@@ -75,6 +75,8 @@ def test_rows_weigh_only_the_assistants_trained_turns():
     right = next(m["calls"][0]["arguments"] for m in messages if m.get("train") and "new" in m["calls"][0]["arguments"])
     assert heavy == f"{right['line']}{right['new']}"
     assert tokenizer.decode(ids, skip_special_tokens=False).count("<|im_start|>") == len(messages)
+    wrong = [(tokenizer.id_to_token(t), w) for i, t, w in zip(ids, truth, weights, strict=True) if t != i]
+    assert len(wrong) == 2 and wrong[1] == (corpus.VERDICT, corpus.JUDGED[True])  # the right token, then the verdict
 
 
 def test_digits_indents_and_names_are_tokens_of_their_own():
