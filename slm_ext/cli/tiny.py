@@ -17,8 +17,8 @@ class TrainFlags(CommonFlags):
 
     work: Path = field(default=Path(".work/tiny"), metadata=takes("DIR"))
     """folder of tokenizer, shards, checkpoint and log"""
-    steps: int = field(default=6000, metadata=takes("N"))
-    """optimiser steps in all; the last 30 percent lower the learning rate to zero"""
+    steps: int = field(default=4800, metadata=takes("N"))
+    """optimiser steps in all; the learning rate has fallen to zero at the last"""
     seed: int = field(default=1, metadata=takes("S"))
     """of weights and corpus"""
     threads: int = field(default=2, metadata=takes("N"))
@@ -81,7 +81,7 @@ def _train(flags: TrainFlags) -> int:
     _need("torch", "train", "train flywheel-tiny")
     from slm_ext.tiny.training import TrainingPlan, train
 
-    plan = TrainingPlan(steps=flags.steps, seed=flags.seed, threads=flags.threads, device=flags.device)
+    plan = TrainingPlan(seed=flags.seed, threads=flags.threads, device=flags.device).stretched(flags.steps)
     last: dict = {}
 
     def log(entry: dict) -> None:

@@ -11,7 +11,7 @@ import json
 import multiprocessing
 import time
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +34,7 @@ _FREE = ("steps", "rates", "threads", "device")
 class TrainingPlan:
     """What determines a training run; a work folder is continued by the same plan only.
 
-    `steps`, `threads` and `device` may change, and those `rates` that lie ahead.
+    `steps`, `threads` and `device` may change, and `rates`, of which only what lies ahead still counts.
     """
 
     steps: int = 4800
@@ -63,6 +63,10 @@ class TrainingPlan:
     """Steps between two log lines; every tenth one validates."""
     threads: int = 2
     device: str = "cpu"
+
+    def stretched(self, steps: int) -> TrainingPlan:
+        """The plan with other `steps`, its `rates` moved in proportion."""
+        return replace(self, steps=steps, rates=tuple((round(at * steps / self.steps), r) for at, r in self.rates))
 
 
 def train(work: Path, plan: TrainingPlan, config: ModelConfig | None = None, on_log=print) -> Path:

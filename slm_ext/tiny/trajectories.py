@@ -73,7 +73,7 @@ def make_trajectory(
 
 
 def make_drill(task: Task, system: str, root: Path) -> list[dict]:
-    """The heart of a run alone: issue, symbol, edit. A quarter of the tokens, so four times as many bugs are seen."""
+    """The heart of a run alone: issue, symbol, edit. Fewer tokens, so more bugs are seen."""
     agent = _Agent(random.Random(0), Workspace(task, root), system)
     agent.drill()
     return agent.messages

@@ -82,3 +82,9 @@ def test_attention_is_causal():
     changed[0, -1] = (changed[0, -1] + 1) % 600
     a, b = model(tokens), model(changed)
     assert torch.allclose(a[0, :-1], b[0, :-1], atol=1e-6) and not torch.allclose(a[0, -1], b[0, -1], atol=1e-3)
+
+
+def test_other_steps_move_the_learning_rate_with_them():
+    rates = TrainingPlan().stretched(480).rates
+    assert rates[-1] == (480, 0.0) and [r for _, r in rates] == [r for _, r in TrainingPlan().rates]
+    assert [at for at, _ in rates] == sorted({at for at, _ in rates})
