@@ -39,7 +39,7 @@ MEANINGS = {
     "CallRecord.thought": "What the model said beside the call.",
     "CallRecord.validation": "How the reply was judged, below.",
     "CallRecord.usage": "Tokens and seconds, below.",
-    "CallRecord.retry_of": "`call_id` of the rejected call that this one is asked again for.",
+    "CallRecord.retry_of": "`call_id` of the rejected or resampled call that this one is asked again for.",
     "RequestRecord.messages": "The conversation, each message in full or as a reference.",
     "RequestRecord.sampling": "Temperature, `max_tokens` and the like, as sent.",
     "ObservationRecord.content": "What the model is shown.",
@@ -175,13 +175,15 @@ def _model_table(owner: type, leave_out: tuple[str, ...] = ()) -> str:
 
 def provider_fields() -> str:
     """Fields of an entry in `slm_providers`."""
-    from slm_ext.registry.provider import Capabilities, Provider, Retry
+    from slm_ext.registry.provider import Capabilities, Provider, Resample, Retry
 
     return "\n\n".join(
         [
             _model_table(Provider),
             f"`retry`: {inspect.cleandoc(Retry.__doc__ or '')}",
             _model_table(Retry),
+            f"`resample`: {inspect.cleandoc(Resample.__doc__ or '')}",
+            _model_table(Resample),
             f"`capabilities`: {inspect.cleandoc(Capabilities.__doc__ or '')}",
             _model_table(Capabilities),
         ]

@@ -24,7 +24,7 @@ class Answer(BaseModel):
     """What the model said beside the call."""
     finish_reason: str | None = None
     usage: dict[str, Any]
-    """`{in, out, cached}` in tokens (None where the server does not say) and `latency_s` in seconds."""
+    """`{in, out, cached}` in tokens (None where the server does not say) and `latency_s` in seconds, over all draws."""
     raw: dict[str, Any]
     """The server's response as it came."""
     call_id: str

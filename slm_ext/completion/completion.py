@@ -7,8 +7,9 @@ import uuid
 from typing import Any
 
 from slm_ext.completion.answer import Answer
-from slm_ext.completion.reply import Reply, read_reply, usage_of
+from slm_ext.completion.reply import Reply, read_reply, total_usage, usage_of
 from slm_ext.completion.request import build_request
+from slm_ext.completion.resampling import worth_another
 from slm_ext.completion.sender import Sender
 from slm_ext.completion.view import in_xml, outgoing, restore_rejected
 from slm_ext.context import TokenMeter, characters
@@ -60,24 +61,36 @@ class Completion:
             FormatRejected: no usable call; carries the `Rejection`, and the `Answer` without calls as `reply`.
             ProviderDown: the endpoint is gone or refuses for good.
         """
-        view = outgoing(restore_rejected(messages, self._rejected))
-        if not self._native:
-            view = in_xml(view, self.tools)
-        call = _Call(self, view)
-        status, error = "interrupted", None
-        try:
-            reply, answer = call.ask()
-            status = "rejected" if reply.rejection else "ok"
-        except (ContextOverflow, ProviderDown) as failure:
-            status, error = ("overflow" if isinstance(failure, ContextOverflow) else "provider_down"), str(failure)
-            raise
-        finally:
-            call.record(status, error)
-        return self._accepted(reply, answer)
+        conversation = outgoing(restore_rejected(messages, self._rejected))
+        view = conversation if self._native else in_xml(conversation, self.tools)
+        return self._accepted(*self._drawn(conversation, view))
 
     def close(self) -> None:
         """Close the connections; the handle stays its owner's."""
         self._sender.close()
+
+    def _drawn(self, conversation: list[dict], view: list[dict]) -> tuple[Reply, Answer]:
+        """The first reply that is not worth another draw, or the last one; each draw is recorded."""
+        policy, spent = self.provider.resample, []
+        most = policy.draws if policy else 0
+        for draw in range(most + 1):
+            call = _Call(self, view, draw, earlier=spent)
+            status, error = "interrupted", None
+            try:
+                reply, answer = call.ask()
+                status = "rejected" if reply.rejection else "ok"
+                if draw < most and (why := worth_another(reply, conversation, policy.once)):
+                    status, error = "resampled", why
+            except (ContextOverflow, ProviderDown) as failure:
+                status, error = ("overflow" if isinstance(failure, ContextOverflow) else "provider_down"), str(failure)
+                raise
+            finally:
+                call.record(status, error)
+            if status != "resampled":
+                break
+            spent.append(call)
+        answer.usage = total_usage([*(c.usage for c in spent), call.usage])
+        return reply, answer
 
     def _accepted(self, reply: Reply, answer: Answer) -> Answer:
         if reply.rejection is not None:
@@ -98,10 +111,12 @@ class Completion:
 class _Call:
     """One call from its view to its record."""
 
-    def __init__(self, owner: Completion, view: list[dict]):
+    def __init__(self, owner: Completion, view: list[dict], draw: int, earlier: list[_Call]):
         self.owner, self.view = owner, view
+        self.retried = [*owner._retries, *(call.id for call in earlier)]
         self.id = uuid.uuid4().hex[:12]
-        self.request = build_request(owner.provider, owner.handle.model_id, owner.tools if owner._native else None)
+        tools = owner.tools if owner._native else None
+        self.request = build_request(owner.provider, owner.handle.model_id, tools, draw)
         self.size = characters(view, self.request.arguments.get("tools"))
         self.raw: dict[str, Any] | None = None
         self.reply: Reply | None = None
@@ -162,10 +177,10 @@ class _Call:
             identity=_plain(owner.handle.identity),
             raw_response=self.raw,
             thought=reply.thought if reply else "",
-            tool_calls=[reply.call.model_dump()] if reply and reply.call else [],
+            tool_calls=[reply.call.model_dump()] if reply and reply.call and status == "ok" else [],
             finish_reason=reply.finish_reason if reply else None,
-            retry_of=owner._retries[-1] if owner._retries else None,
-            retry_index=len(owner._retries),
+            retry_of=self.retried[-1] if self.retried else None,
+            retry_index=len(self.retried),
             attempts=self.attempts,
             error=error,
         )

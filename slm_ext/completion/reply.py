@@ -17,7 +17,7 @@ from slm_ext.toolcalls import (
 )
 from slm_ext.toolcalls.schema import example, names
 
-__all__ = ["Reply", "read_reply", "usage_of"]
+__all__ = ["Reply", "read_reply", "total_usage", "usage_of"]
 
 _THINKING = re.compile(r"<think>(.*?)(?:</think>|\Z)", re.DOTALL)
 ONE_AT_A_TIME = "one call at a time"
@@ -77,6 +77,13 @@ def usage_of(raw: dict, latency_s: float) -> dict[str, Any]:
     details = usage.get("prompt_tokens_details") or {}
     counts = {"in": usage.get("prompt_tokens"), "out": usage.get("completion_tokens")}
     return {**counts, "cached": details.get("cached_tokens"), "latency_s": round(latency_s, 4)}
+
+
+def total_usage(usages: list[dict[str, Any]]) -> dict[str, Any]:
+    """The sums of several `usage_of`; None where no server said."""
+    known = {key: [u[key] for u in usages if u.get(key) is not None] for key in ("in", "out", "cached", "latency_s")}
+    return {key: (round(sum(values), 4) if key == "latency_s" else sum(values)) if values else None
+            for key, values in known.items()}  # fmt: skip
 
 
 def _parse(message: dict, tools: list[dict], ids: str) -> Parsed:

@@ -26,13 +26,17 @@ class Request:
         self.arguments, self.sampling, self.timeout_s = arguments, sampling, timeout_s
 
 
-def build_request(provider, model_id: str, tools: list[dict] | None) -> Request:
+def build_request(provider, model_id: str, tools: list[dict] | None, draw: int = 0) -> Request:
     """Settings that are unset are not sent (mlx_lm.server refuses explicit nulls), nor `tool_choice` (it ignores it).
 
     Args:
         provider: its `completion_kwargs` win over its own fields; those the SDK does not know travel in the body.
         tools: sent as they are; None for a model that is shown its tools in the prompt.
+        draw: 0 for a reply's first; a further one has the provider's `resample.temperature` and a seed of its own.
     """
+    if draw and provider.resample:
+        update = {"temperature": provider.resample.temperature, "seed": (provider.seed or 0) + draw}
+        provider = provider.model_copy(update=update)
     extra = {k: v for k, v in (provider.completion_kwargs or {}).items() if v is not None}
     limit = extra.get("max_completion_tokens") or extra.get("max_tokens") or provider.max_output_tokens or MAX_TOKENS
     sampling: dict[str, Any] = {

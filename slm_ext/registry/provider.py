@@ -16,7 +16,7 @@ from slm_ext.errors import UsageError
 from slm_ext.registry.fields import Count, Endpoint, Fraction, Seconds, Temperature, Text, check_key, number
 from slm_ext.registry.servers import ServerSpec
 
-__all__ = ["DUMMY_KEY", "Capabilities", "Provider", "Retry", "secrets_in"]
+__all__ = ["DUMMY_KEY", "Capabilities", "Provider", "Resample", "Retry", "secrets_in"]
 
 Tokens = Annotated[int, number, Field(ge=0)]
 
@@ -84,6 +84,19 @@ class Retry(BaseModel):
     max_wait: Seconds = 20
 
 
+class Resample(BaseModel):
+    """Draw again, instead of telling the model, where a reply holds no usable call or repeats an earlier one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    draws: Count = 8
+    """Most further draws for one reply; the last one counts, whatever it is."""
+    temperature: Temperature = 1.0
+    """Of the further draws."""
+    once: list[Text] = Field(default_factory=list)
+    """Tools of which no call is made a second time with the very same arguments."""
+
+
 class Provider(BaseModel):
     """One model under one name. Exactly one of `server` (we start it) and `api_base` (others run it) is set."""
 
@@ -115,6 +128,8 @@ class Provider(BaseModel):
     completion_kwargs: dict[str, Any] = Field(default_factory=dict, repr=False)
     """Further arguments of the request, passed on as they are."""
     retry: Retry = Field(default_factory=Retry)
+    resample: Resample | None = None
+    """None: every reply counts as it comes."""
     per_instance_call_limit: Annotated[int, number, Field(ge=0)] = 0
     """Most model calls in one task; 0 leaves it to the profile's step limit."""
 

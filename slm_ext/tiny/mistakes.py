@@ -19,7 +19,7 @@ from slm_ext.tiny.execution import Runaway
 from slm_ext.tiny.mutations import Edit
 from slm_ext.tiny.rollout import parse_call
 from slm_ext.tiny.tasks import Task
-from slm_ext.tiny.trajectories import make_trajectory, until_edit
+from slm_ext.tiny.trajectories import Workspace, make_trajectory, until_edit
 
 __all__ = ["own_rows"]
 
@@ -39,7 +39,7 @@ def own_rows(decoder: Decoder, seed: int, count: int) -> Iterator[corpus.Row]:
             tasks = list(itertools.islice(source, _BATCH))
             prompts = [until_edit(task, system, Path(folder) / "repo") for task in tasks]
             for task, replies in zip(tasks, decoder.replies(prompts, _SAMPLES, temperature=1.0), strict=True):
-                wrong = _wrong(task, replies)
+                wrong = _wrong(task, replies, Path(folder) / "repo")
                 if not wrong and r.random() < 0.5:
                     continue
                 try:
@@ -54,7 +54,7 @@ def own_rows(decoder: Decoder, seed: int, count: int) -> Iterator[corpus.Row]:
                         return
 
 
-def _wrong(task: Task, replies: list[str]) -> list[Edit]:
+def _wrong(task: Task, replies: list[str], root: Path) -> list[Edit]:
     found: Counter[Edit] = Counter()
     for reply in replies:
         call = parse_call(reply)
@@ -63,13 +63,10 @@ def _wrong(task: Task, replies: list[str]) -> list[Edit]:
         arguments = call["arguments"]
         if arguments.get("path") == task.path and {"line", "old", "new"} <= set(arguments):
             found[Edit(arguments["line"], arguments["old"], arguments["new"])] += 1
-    right = task.module(task.source).split("\n")
-    return [e for e, _ in found.most_common() if not _fixes(task, e, right)][:_MOST]
+    return [e for e, _ in found.most_common() if not _fixes(task, e, root)][:_MOST]
 
 
-def _fixes(task: Task, edit: Edit, right: list[str]) -> bool:
-    lines = task.files[task.path].split("\n")
-    if not 1 <= edit.line <= len(lines):
-        return False
-    lines[edit.line - 1] = lines[edit.line - 1].replace(edit.old, edit.new, 1)
-    return lines == right
+def _fixes(task: Task, edit: Edit, root: Path) -> bool:
+    workspace = Workspace(task, root)
+    workspace.call("edit_line", {"path": task.path, "line": edit.line, "old": edit.old, "new": edit.new})
+    return (root / task.path).read_text(encoding="utf-8") == task.module(task.source)

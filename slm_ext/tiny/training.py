@@ -37,24 +37,17 @@ class TrainingPlan:
     `steps`, `threads` and `device` may change, and `rates`, of which only what lies ahead still counts.
     """
 
-    steps: int = 4800
-    rates: tuple[tuple[int, float], ...] = (
-        (0, 0.0),
-        (100, 3e-3),
-        (1920, 3e-3),
-        (3426, 1.431e-3),
-        (4007, 0.00101),
-        (4800, 0.0),
-    )
+    steps: int = 3600
+    rates: tuple[tuple[int, float], ...] = ((0, 0.0), (100, 2e-3), (3600, 0.0))
     """Learning rate of Muon at some steps, straight lines between them; AdamW has twice as much."""
     tokens_per_step: int = 10_000
     seed: int = 1
     shard_rows: int = 4000
     drills: tuple[float, float] = (0.85, 0.4)
     """Share of rows that hold only issue, symbol and edit: before and after `late`."""
-    late: float = 0.7875
+    late: float = 0.75
     """Share of the steps after which the second value of `drills` holds, and `own_every`."""
-    own_every: int = 0
+    own_every: int = 2
     """Every such late shard holds the model's own wrong edits (`mistakes`); 0: none does."""
     tokenizer_texts: int = 3000
     """Trajectories the tokenizer is trained on."""

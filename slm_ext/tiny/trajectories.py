@@ -195,11 +195,11 @@ class _Agent:
         return chosen
 
     def _spoil(self, edit: Edit) -> Edit:
-        """The edit with a line, an old text or a new text that the tool refuses."""
+        """The edit with another line, which the tool may see through, or with a text that it refuses."""
         base = self.task.edit if self.r.random() < 0.5 else edit
         return self.r.choice(
             (
-                Edit(max(1, base.line + self.r.choice((-2, -1, 1, 2))), base.old, base.new),
+                Edit(max(1, edit.line + self.r.choice((-2, -1, 1, 2))), edit.old, edit.new),
                 Edit(base.line, base.new, base.old),
                 Edit(base.line, base.old, base.old),
                 Edit(base.line, base.old, base.new + self.r.choice((")", "(", ":", " and"))),

@@ -63,7 +63,7 @@ class Validation(_Record):
     parsed: bool = False
     schema_ok: bool = False
     status: str = "ok"
-    """`ok`, `rejected`, `overflow`, `provider_down` or `interrupted`."""
+    """`ok`, `rejected`, `resampled` (drawn again, `error` says why), `overflow`, `provider_down` or `interrupted`."""
     rejection: dict[str, Any] | None = None
     also_rejected: list[dict[str, Any]] = []
     """Further calls of the same reply, which were not taken, each with its rule."""

@@ -71,6 +71,25 @@ def test_a_refused_edit_says_why_and_leaves_the_file(run, repo, line, text):
     assert (repo / "stats.py").read_bytes() == before
 
 
+@pytest.mark.parametrize("line", [1, 7, 15])
+def test_a_whole_line_that_stands_once_is_found_where_the_number_is_wrong(run, repo, line):
+    before = (repo / "stats.py").read_bytes()
+    edited = run(f"edit_line stats.py {line} 'if value >= limit:' 'if value > limit:'")
+    assert (edited.code, edited.text) == (0, "edited stats.py line 8\n8|        if value > limit:\n")
+    assert edited.result["line"] == 8
+    assert (repo / "stats.py").read_bytes() == before.replace(b">= limit", b"> limit")
+    assert run("undo_edit stats.py").code == 0 and (repo / "stats.py").read_bytes() == before
+
+
+def test_a_number_is_believed_where_the_text_is_a_part_of_a_line_or_stands_twice(tools, repo):
+    (repo / "f.py").write_text("a = 1\nreturn_0 = 0\nb = 2\nb = 2\nif b: b = 2\n")
+    edit = tools.editing.edit_line
+    assert edit(repo, "f.py", 1, "return_0", "x")["error"]["kind"] == "not_found"  # a part
+    assert edit(repo, "f.py", 1, "b = 2", "b = 3")["error"]["kind"] == "not_found"  # two lines
+    assert edit(repo, "f.py", 5, "b = 2", "b = 3")["line"] == 5  # on the line, though elsewhere whole
+    assert edit(repo, "f.py", 1, "  a = 1", "a = 3")["error"]["kind"] == "not_found"  # another indent
+
+
 def test_an_edit_that_breaks_a_file_is_refused(run, repo):
     before = (repo / "stats.py").read_bytes()
     ran = run("edit_line stats.py 8 limit: 'limit'")

@@ -216,3 +216,58 @@ def test_xml_mode_shows_the_tools_in_the_prompt():
 def test_a_mode_that_is_not_built_is_refused_at_once():
     with pytest.raises(RegistryError, match="tool_mode: json"):
         completion("http://127.0.0.1:9/v1", tool_mode="json")
+
+
+EDIT = {"path": "a.py", "line": 3, "old": "a < b", "new": "a <= b"}
+
+
+def after(call, *results):
+    """A conversation in which `call` was made before."""
+    said = {"role": "assistant", "content": "", "tool_calls": call["tool_calls"]}
+    result = {"role": "tool", "content": "error not_found", "tool_call_id": call["tool_calls"][0]["id"]}
+    return [*MESSAGES, said, result, *results]
+
+
+@pytest.mark.parametrize("mode", ["native", "xml"])
+def test_an_edit_made_before_is_drawn_again_until_it_differs(tmp_path, mode):
+    repeated, other = tool_call("edit_line", **EDIT), tool_call("edit_line", **EDIT | {"new": "a > b"})
+    answer, server = ask(
+        [repeated, repeated, other], tmp_path, after(tool_call("edit_line", **EDIT)), tool_mode=mode, seed=5,
+        resample={"draws": 4, "temperature": 0.9, "once": ["edit_line"]},
+    )  # fmt: skip
+    assert answer.calls[0].arguments["new"] == "a > b"
+    assert [(r["temperature"], r["seed"]) for r in server.requests] == [(0.0, 5), (0.9, 6), (0.9, 7)]
+    assert len({json.dumps(r["messages"]) for r in server.requests}) == 1  # the conversation shows none of it
+    calls = read_calls(tmp_path)
+    assert [(c["validation"]["status"], c["error"]) for c in calls] == [("resampled", "repeated_call")] * 2 + [
+        ("ok", None)
+    ]
+    assert [c["retry_index"] for c in calls] == [0, 1, 2]
+    assert [c["retry_of"] for c in calls] == [None, calls[0]["call_id"], calls[1]["call_id"]]
+    assert [len(c["tool_calls"]) for c in calls] == [0, 0, 1] and all(c["step"] == 1 for c in calls)
+    assert answer.usage["out"] == sum(c["usage"]["out"] for c in calls)
+    assert answer.usage["in"] == sum(c["usage"]["in"] for c in calls)
+
+
+def test_a_reply_without_a_usable_call_is_drawn_again(tmp_path):
+    answer, _ = ask(["I think so.", tool_call("read_file"), READ], tmp_path, resample={})
+    assert answer.calls[0].name == "read_file"
+    assert [c["error"] for c in read_calls(tmp_path)] == ["no_call", "missing_argument", None]
+
+
+def test_the_last_draw_counts_whatever_it_is(tmp_path):
+    repeated = tool_call("edit_line", **EDIT)
+    answer, server = ask(
+        [repeated] * 3, messages=after(tool_call("edit_line", **EDIT)), resample={"draws": 2, "once": ["edit_line"]}
+    )
+    assert answer.calls[0].arguments == EDIT and len(server.requests) == 3
+    with pytest.raises(FormatRejected) as refused:
+        ask(["no"] * 3, tmp_path, resample={"draws": 2})
+    assert refused.value.rejection.attempt == 1
+    assert [c["validation"]["status"] for c in read_calls(tmp_path)] == ["resampled", "resampled", "rejected"]
+
+
+def test_other_tools_may_repeat_themselves_and_so_may_a_provider_that_says_nothing():
+    assert len(ask([READ], messages=after(READ), resample={"once": ["edit_line"]})[1].requests) == 1
+    edit = tool_call("edit_line", **EDIT)
+    assert len(ask([edit], messages=after(edit))[1].requests) == 1
