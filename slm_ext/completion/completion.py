@@ -79,7 +79,7 @@ class Completion:
             try:
                 reply, answer = call.ask()
                 status = "rejected" if reply.rejection else "ok"
-                if draw < most and (why := worth_another(reply, conversation, policy.once)):
+                if draw < most and (why := worth_another(reply, conversation, policy)):
                     status, error = "resampled", why
             except (ContextOverflow, ProviderDown) as failure:
                 status, error = ("overflow" if isinstance(failure, ContextOverflow) else "provider_down"), str(failure)

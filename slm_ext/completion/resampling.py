@@ -7,6 +7,7 @@ prompt. Every draw is recorded all the same.
 
 from __future__ import annotations
 
+import itertools
 import json
 
 from slm_ext.completion.reply import Reply
@@ -15,17 +16,23 @@ from slm_ext.toolcalls import ToolCall
 __all__ = ["worth_another"]
 
 
-def worth_another(reply: Reply, messages: list[dict], once: list[str]) -> str | None:
+def worth_another(reply: Reply, messages: list[dict], policy) -> str | None:
     """Why `reply` should be drawn again, or None.
 
     Args:
         messages: the conversation it answers, calls as OpenAI's `tool_calls`.
-        once: names of the tools of which no call is to be made a second time with the same arguments.
+        policy: the provider's `resample`.
     """
     if reply.rejection is not None:
         return reply.rejection.rule
-    if reply.call is not None and reply.call.name in once and reply.call.arguments in _made(reply.call, messages):
+    call = reply.call
+    if call is None:
+        return None
+    if call.name in policy.once and call.arguments in _made(call, messages):
         return "repeated_call"
+    values = [call.arguments.get(key) for key in policy.differ.get(call.name, ())]
+    if any(a == b for a, b in itertools.combinations(values, 2)):
+        return "same_arguments"
     return None
 
 

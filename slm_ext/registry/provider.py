@@ -95,6 +95,8 @@ class Resample(BaseModel):
     """Of the further draws."""
     once: list[Text] = Field(default_factory=list)
     """Tools of which no call is made a second time with the very same arguments."""
+    differ: dict[Text, list[Text]] = Field(default_factory=dict)
+    """Per tool, arguments of one call that are not to be the same: text to find, text to put there."""
 
 
 class Provider(BaseModel):

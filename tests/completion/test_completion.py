@@ -255,6 +255,13 @@ def test_a_reply_without_a_usable_call_is_drawn_again(tmp_path):
     assert [c["error"] for c in read_calls(tmp_path)] == ["no_call", "missing_argument", None]
 
 
+def test_an_edit_that_changes_nothing_is_drawn_again(tmp_path):
+    nothing, good = tool_call("edit_line", **EDIT | {"new": EDIT["old"]}), tool_call("edit_line", **EDIT)
+    answer, _ = ask([nothing, good], tmp_path, resample={"differ": {"edit_line": ["old", "new"]}})
+    assert answer.calls[0].arguments == EDIT
+    assert [c["error"] for c in read_calls(tmp_path)] == ["same_arguments", None]
+
+
 def test_the_last_draw_counts_whatever_it_is(tmp_path):
     repeated = tool_call("edit_line", **EDIT)
     answer, server = ask(
