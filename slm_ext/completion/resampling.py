@@ -30,7 +30,7 @@ def worth_another(reply: Reply, messages: list[dict], policy) -> str | None:
         return None
     if call.name in policy.once and call.arguments in _made(call, messages):
         return "repeated_call"
-    values = [call.arguments.get(key) for key in policy.differ.get(call.name, ())]
+    values = [call.arguments[key] for key in policy.differ.get(call.name, ()) if key in call.arguments]
     if any(a == b for a, b in itertools.combinations(values, 2)):
         return "same_arguments"
     return None
