@@ -17,7 +17,7 @@ class TrainFlags(CommonFlags):
 
     work: Path = field(default=Path(".work/tiny"), metadata=takes("DIR"))
     """folder of tokenizer, shards, checkpoint and log"""
-    steps: int = field(default=3600, metadata=takes("N"))
+    steps: int = field(default=6000, metadata=takes("N"))
     """optimiser steps in all; the learning rate has fallen to zero at the last"""
     seed: int = field(default=1, metadata=takes("S"))
     """of weights and corpus"""
