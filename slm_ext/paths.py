@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["bundles_dir", "config_dir", "eval_dir", "home", "models_dir", "runs_dir", "servers_dir", "tiny_model_dir"]
+__all__ = ["bundles_dir", "config_dir", "eval_dir", "home", "runs_dir", "servers_dir", "tiny_model_dir"]
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -51,11 +51,6 @@ def home() -> Path:
 def servers_dir() -> Path:
     """State of managed servers, one folder per fingerprint."""
     return home() / "servers"
-
-
-def models_dir() -> Path:
-    """Model folders brought by `slm pull` or made by tuning."""
-    return home() / "models"
 
 
 def runs_dir() -> Path:

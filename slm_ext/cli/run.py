@@ -27,11 +27,11 @@ class RunFlags(CommonFlags):
     issue_url: str = field(default="", metadata=takes("URL"))
     """… or as a GitHub issue"""
     host: Literal["auto", "sweagent", "mini"] = "auto"
-    """the agent that does the work"""
+    """the agent that does the work; sweagent is not there yet (`sweagent run --slm NAME` is), auto takes mini"""
     sandbox: Literal["auto", "bwrap", "docker", "none"] = "auto"
-    """where its commands run"""
+    """where its commands run; auto means none, the other two are not there yet"""
     config: list[Path] | None = field(default=None, metadata=takes("YAML", nargs="+", action="extend", type=Path))
-    """files with slm_providers, agent or environment sections; later ones win"""
+    """files with slm_providers, agent or environment sections of mini's; later ones win"""
     max_steps: int | None = field(default=None, metadata=takes("N"))
     """model calls before the run ends (default: the profile's)"""
     python: str | None = field(default=None, metadata=takes("PATH"))

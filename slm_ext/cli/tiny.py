@@ -50,7 +50,7 @@ class EvalFlags(CommonFlags):
     held_out_families: bool = field(default=False, metadata=SWITCH)
     """bugs in families of functions that were left out of the training"""
     host: str = field(default="mini", metadata=takes("mini|sweagent"))
-    """the agent"""
+    """the agent; sweagent is not there yet"""
     workers: int = field(default=2, metadata=takes("N"))
     """tasks at a time"""
     out: Path | None = field(default=None, metadata=takes("DIR"))

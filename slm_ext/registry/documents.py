@@ -1,7 +1,7 @@
 """YAML files read with the line of every key, so that an error can name file and line.
 
 PyYAML's own loader lets the last of two equal keys win in silence; here the second one is an error.
-Next: `providers.py` finds the provider entries in a document.
+Next: `entries.py` finds the provider entries in a document.
 """
 
 from __future__ import annotations

@@ -120,9 +120,9 @@ class Provider(BaseModel):
     timeout_s: Seconds = 600
     """For one answer, in seconds."""
     max_input_tokens: Tokens | None = None
-    """The prompt's limit; 0 means the same as leaving it out, no limit is checked."""
+    """The prompt's limit, in tokens; 0 means the same as leaving it out, no limit is checked."""
     max_output_tokens: Count = DEFAULT_OUTPUT_TOKENS
-    """Always sent as `max_tokens`: servers have defaults as low as 512."""
+    """The reply's limit, in tokens; always sent as `max_tokens`: servers have defaults as low as 512."""
 
     tool_mode: Literal["native", "xml", "json", "text"] = "native"
     chat_template_kwargs: dict[str, Any] = Field(default_factory=dict)
@@ -139,7 +139,7 @@ class Provider(BaseModel):
     profile: Text = "default"
     revision: Text | None = None
     expected_model_id: Text | None = None
-    """The id that an external endpoint must list; default: `model`."""
+    """The name that answers must carry, for `slm providers check`; default: `model`."""
 
     @model_validator(mode="before")
     @classmethod

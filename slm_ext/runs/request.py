@@ -26,7 +26,9 @@ class RunRequest(BaseModel):
     issue: str = ""
     """The problem in words; exactly one of `issue`, `issue_file`, `issue_url`."""
     issue_file: Path | None = None
+    """Text file with the problem."""
     issue_url: str = ""
+    """GitHub issue with the problem."""
     host: Literal["auto", "sweagent", "mini"] = "auto"
     sandbox: Literal["auto", "bwrap", "docker", "none"] = "auto"
     config: list[Path] = []
@@ -34,9 +36,13 @@ class RunRequest(BaseModel):
     max_steps: int | None = Field(default=None, ge=1)
     """Model calls before the run is ended; None takes the profile's."""
     python: str | None = None
+    """The task's interpreter; None takes the checkout's virtual environment, else the one that runs slm."""
     setup: str | None = None
+    """Shell command that runs once in the clone, before the agent starts."""
     test: str | None = None
+    """Shell command that decides: status 0 after the patch means resolved."""
     apply: bool = False
+    """Put the patch into the checkout, where it was submitted and the test passed."""
     out: Path | None = None
     """Folder of the records; None makes one under `SLM_HOME/runs`."""
     instance_id: str | None = None
@@ -74,7 +80,9 @@ class RunResult(BaseModel):
     submitted: bool
     """The agent handed in a patch that is not empty."""
     patch_path: str | None
+    """None where nothing was handed in and nothing lay in the clone."""
     trajectory_path: str | None
+    """None where the agent did not start; so too `calls_path`."""
     calls_path: str | None
     run_dir: str
     instance_id: str
@@ -83,7 +91,7 @@ class RunResult(BaseModel):
     steps: int = 0
     tokens: Tokens = Tokens()
     seconds: float = 0.0
-    """Wall clock of the whole run."""
+    """Wall clock of the whole run, in seconds."""
     identity: dict | None = None
     """Which model answered, and how that is known."""
     applied: bool | None = None

@@ -26,7 +26,8 @@ class Decoder:
     def __init__(self, model: Llama, tokenizer, seed: int = 0):
         self.model, self.tokenizer = model, tokenizer
         self.end = tokenizer.token_to_id(END)
-        self.random = torch.Generator().manual_seed(seed)
+        self.device = next(model.parameters()).device
+        self.random = torch.Generator(self.device).manual_seed(seed)
 
     def replies(
         self, conversations: list[list[dict]], samples: int = 1, temperature: float = 0.0, max_tokens: int = 160
@@ -41,20 +42,20 @@ class Decoder:
     @torch.no_grad()
     def _generate(self, prompts: list[list[int]], samples: int, temperature: float, max_tokens: int) -> list[list[int]]:
         longest = max(map(len, prompts))
-        tokens = torch.zeros(len(prompts), longest, dtype=torch.long)
-        seen = torch.zeros(len(prompts), longest, dtype=torch.bool)
+        tokens = torch.zeros(len(prompts), longest, dtype=torch.long, device=self.device)
+        seen = torch.zeros(len(prompts), longest, dtype=torch.bool, device=self.device)
         for i, prompt in enumerate(prompts):  # padded on the left, so that all end together
             tokens[i, longest - len(prompt) :] = torch.tensor(prompt)
             seen[i, longest - len(prompt) :] = True
         cache: list = [None] * len(self.model.model.layers)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.autocast(self.device.type, dtype=torch.bfloat16):
             logits = self._forward(tokens, seen, cache, 0)
         if samples > 1:
             logits, seen = logits.repeat_interleave(samples, 0), seen.repeat_interleave(samples, 0)
             cache = [(k.repeat_interleave(samples, 0), v.repeat_interleave(samples, 0)) for k, v in cache]
         cache = [(k.float(), v.float()) for k, v in cache]
         out: list[list[int]] = [[] for _ in range(len(logits))]
-        done = torch.zeros(len(logits), dtype=torch.bool)
+        done = torch.zeros(len(logits), dtype=torch.bool, device=self.device)
         for step in range(max_tokens):
             chosen = self._choose(logits, temperature)
             done |= chosen == self.end
@@ -63,7 +64,7 @@ class Decoder:
             for i, token in enumerate(chosen.tolist()):
                 if not done[i]:
                     out[i].append(token)
-            seen = torch.cat((seen, torch.ones(len(seen), 1, dtype=torch.bool)), 1)
+            seen = torch.cat((seen, torch.ones(len(seen), 1, dtype=torch.bool, device=self.device)), 1)
             logits = self._forward(chosen[:, None], seen, cache, longest + step)
         return out
 
@@ -79,8 +80,10 @@ class Decoder:
         cos, sin = cos[start:], sin[start:]
         mask = seen[:, None, None, :]
         if count > 1:
-            mask = mask & torch.ones(count, count, dtype=torch.bool).tril()
-            mask = mask | torch.eye(count, dtype=torch.bool)  # a padded position sees itself: no empty softmax
+            mask = mask & torch.ones(count, count, dtype=torch.bool, device=self.device).tril()
+            mask = mask | torch.eye(
+                count, dtype=torch.bool, device=self.device
+            )  # a padded position sees itself: no empty softmax
         x = model.embed_tokens(tokens)
         for i, layer in enumerate(model.layers):
             attention = layer.self_attn

@@ -61,7 +61,11 @@ def evaluate(
 
     Returns:
         `tasks`, `resolved`, `rate`, `wilson_95`, `weights_sha256`, `family` (name → tasks, resolved), `kind` likewise,
-        `steps` and `seconds` medians, `exit_statuses`.
+        `median_steps`, `median_seconds`, `exit_statuses`.
+
+    Raises:
+        RegistryError: no such provider.
+        ServingError: its server did not start.
     """
     from slm_ext.registry import load_registry
     from slm_ext.serving import acquire

@@ -66,7 +66,13 @@ def export(checkpoint: Path, tokenizer_file: Path, folder: Path) -> dict:
 
 
 def quantize(folder: Path, target: Path, bits: int = 8, group_size: int = 64) -> None:
-    """An MLX-quantised copy of a model folder; `target` must not exist."""
+    """An MLX-quantised copy of a model folder.
+
+    Args:
+        target: must not exist, else mlx-lm raises ValueError.
+        bits: of each weight.
+        group_size: weights that share one scale.
+    """
     from mlx_lm import convert
 
     convert(str(folder), mlx_path=str(target), quantize=True, q_bits=bits, q_group_size=group_size)

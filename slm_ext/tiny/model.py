@@ -74,7 +74,7 @@ _CHUNK = 128
 def _attend(q, k, v, start: int):
     """Causal attention of the queries `start` to `start + _CHUNK`; their later keys are left out of the products.
 
-    Plain matrix products: on CPU in bfloat16 torch 2.13's fused attention is the slower way.
+    Plain matrix products, softmax in float32.
     """
     end = min(start + _CHUNK, q.shape[2])
     scores = q[:, :, start:end] @ k[:, :, :end].transpose(2, 3)

@@ -46,7 +46,13 @@ def play(
     temperature: float = 0.0,
     window: int = 2048,
 ) -> list[Rollout]:
-    """Play all tasks in lockstep, each until submit, limit or a reply that is no call."""
+    """Play all tasks in lockstep, each until submit, limit or a reply that is no call.
+
+    Args:
+        root: folder for the tasks' files.
+        max_steps: most calls in one task.
+        window: in tokens, the reply's 160 included.
+    """
     plays = [
         Rollout(
             task,

@@ -1,4 +1,4 @@
-"""Train flywheel-tiny: seeded, resumable at any moment, within a token budget.
+"""Train flywheel-tiny: seeded, resumable at any moment.
 
 One step sees about `tokens_per_step` tokens in rows of similar length. Matrices are updated by Muon, the rest by AdamW;
 the learning rate follows straight lines between `rates`; what lies ahead of a run may be changed. `work/` holds
@@ -42,7 +42,9 @@ class TrainingPlan:
     """Learning rate of Muon at some steps, straight lines between them; AdamW has twice as much."""
     tokens_per_step: int = 10_000
     seed: int = 1
+    """Of weights and corpus."""
     shard_rows: int = 4000
+    """Rows made at a time, ahead, in the worker."""
     drills: tuple[float, float] = (0.85, 0.4)
     """Share of rows that hold only issue, symbol and edit: before and after `late`."""
     late: float = 0.75
@@ -52,6 +54,7 @@ class TrainingPlan:
     tokenizer_texts: int = 3000
     """Trajectories the tokenizer is trained on."""
     validation_rows: int = 300
+    """Trajectories of reserved tasks."""
     log_every: int = 25
     """Steps between two log lines; every tenth one validates."""
     threads: int = 2
@@ -68,6 +71,9 @@ def train(work: Path, plan: TrainingPlan, config: ModelConfig | None = None, on_
     Args:
         work: folder of everything the run keeps.
         on_log: gets one dict per logged step.
+
+    Raises:
+        UsageError: `work` holds a run of another plan.
     """
     _keep_memory()
     torch.set_num_threads(plan.threads)
@@ -226,8 +232,8 @@ class _Run:
         rows = sorted(self.validation(), key=lambda x: len(x[0]))
         total = count = perfect = 0.0
         for i in range(0, len(rows), 16):
-            tokens, targets, weights = pad(rows[i : i + 16])
-            with torch.autocast("cpu", dtype=torch.bfloat16):
+            tokens, targets, weights = (x.to(self.plan.device) for x in pad(rows[i : i + 16]))
+            with torch.autocast(self.plan.device, dtype=torch.bfloat16):
                 logits = self.model.logits(self.model(tokens)).float()
             mine = weights >= 1.0
             losses = F.cross_entropy(logits[mine], targets[mine], reduction="sum")

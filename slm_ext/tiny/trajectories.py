@@ -73,14 +73,14 @@ def make_trajectory(
 
 
 def make_drill(task: Task, system: str, root: Path) -> list[dict]:
-    """The heart of a run alone: issue, symbol, edit. Fewer tokens, so more bugs are seen."""
+    """The heart of a run alone: issue, symbol, edit. Fewer tokens, so more bugs are seen. Raises Runaway."""
     agent = _Agent(random.Random(0), Workspace(task, root), system)
     agent.drill()
     return agent.messages
 
 
 def until_edit(task: Task, system: str, root: Path) -> list[dict]:
-    """The messages of an ideal run before its first edit."""
+    """The messages of an ideal run before its first edit. Raises Runaway."""
     agent = _Agent(random.Random(0), Workspace(task, root), system)
     agent.look()
     return agent.messages

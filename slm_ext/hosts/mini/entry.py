@@ -18,6 +18,12 @@ def run_task_in_mini(
     """Run the agent in `repo` until it submits or gives up.
 
     Args:
+        provider, profile, bundles: of the registry and `load_bundles`.
+        handle: a server handle; its owner releases it.
+        recorder: gets every call.
+        repo: the clone the agent works in.
+        task: the issue's text.
+        trajectory: file that mini's own record goes to.
         env: the environment the tools' own variables are added to.
         step_limit: model calls; None takes the profile's.
         overrides: sections `agent` and `environment` that go over the profile's.

@@ -131,7 +131,7 @@ def test_the_provider_becomes_a_plain_model(parsed, case):
     assert model["name"] == "slm/flywheel-tiny"
     assert (model["per_instance_cost_limit"], model["total_cost_limit"]) == (0, 0)
     assert model["per_instance_call_limit"] == PROFILE.step_limit
-    assert (model["max_input_tokens"], model["max_output_tokens"]) == (2048, 160)
+    assert (model["max_input_tokens"], model["max_output_tokens"]) == (1888, 160)
     assert (model["api_base"], model["api_key"]) == (None, None)
     assert "slm" not in parsed[case]
     assert "slm_providers" not in parsed[case]

@@ -1,6 +1,6 @@
 """Binds our replacements into SWE-agent's modules, one module at a time, as each has run.
 
-`--slm` needs seven names: two configuration classes, their two `run_from_config` and `run_from_cli`, `get_model`,
+`--slm` needs nine names: two configuration classes, their two `run_from_config` and `run_from_cli`, `get_model`,
 `get_agent_from_config` and `BasicCLI.get_config`. Each replacement calls the original and does something only for a run
 that asked for us. Where a row of `symbols.TABLE` does not hold, everything bound so far is put back.
 """

@@ -21,7 +21,7 @@ def asked(args: Sequence[str], environ: Mapping[str, str]) -> bool:
         return True
     if any(word.partition("=")[2].startswith("slm/") or word.startswith("slm/") for word in words):
         return True
-    if any(environ.get(name) for name in ("SWE_AGENT_SLM", "SWE_AGENT_SLM_PROVIDERS")):
+    if environ.get("SWE_AGENT_SLM"):
         return True
     if "slm/" in environ.get("SWE_AGENT_AGENT", ""):
         return True
