@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from slm_ext.tiny import families
-from slm_ext.tiny.execution import Runaway, limit_memory
+from slm_ext.tiny.execution import Runaway
 from slm_ext.tiny.mutations import Edit
 from slm_ext.tiny.tasks import Task, make_tasks
 from slm_ext.tiny.trajectories import make_drill, make_trajectory
@@ -159,14 +159,13 @@ def _own_weights(text: str, offsets: list[tuple[int, int]]) -> list[int]:
 def write_shard(
     path: Path, tokenizer_file: str, seed: int, count: int, reserved: bool = False, drills: float = 0.0, stop=None
 ) -> None:
-    """Make one shard in this process and put it in place atomically; meant for a worker, whose memory it limits.
+    """Make one shard in this process and put it in place atomically; meant for a worker.
 
     Args:
         stop: an event that ends the work early, with no shard.
     """
     from tokenizers import Tokenizer
 
-    limit_memory()
     tokenizer = Tokenizer.from_file(tokenizer_file)
     parent = multiprocessing.parent_process()
     rows = []

@@ -3,7 +3,7 @@
 The corpus needs several test runs per trajectory; a pytest process each would take days. So a test module is compiled
 with pytest's own assertion rewriting and its functions are called one by one. `tests/tiny/test_execution.py` holds this
 against the real `pytest_run`, byte for byte. Mutants may loop or grow: every call runs under a limit of processor time
-(SIGVTALRM) and a low recursion limit, and the worker that generates the corpus sets a memory limit (`limit_memory`).
+(SIGVTALRM), a low recursion limit and, on Linux, a limit of new memory. What stays inside one C call is not stopped.
 
 Private API of pytest used: `_pytest.assertion.rewrite.rewrite_asserts` and the hook of `_pytest.assertion`.
 """
@@ -16,26 +16,20 @@ import sys
 import types
 from contextlib import contextmanager
 
-__all__ = ["Runaway", "TestRun", "evaluate", "limit_memory", "run_tests"]
+__all__ = ["Runaway", "TestRun", "evaluate", "run_tests"]
 
 _SECONDS = 0.1
+_NEW_BYTES = 2 << 30
 
 
 class Runaway(BaseException):
-    """The code under test ran past its time limit, recursed without end or ate its memory."""
+    """The code under test ran past a limit, or did something that is not reproduced here, such as a failed import."""
 
 
 class TestRun(dict):
     """One test's outcome: `nodeid`, `outcome` (passed or failed), `line` (1-based), `message`."""
 
     __test__ = False
-
-
-def limit_memory(megabytes: int = 3000) -> None:
-    """Limit this process's address space, so that a mutant that grows without bound ends in MemoryError."""
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))
 
 
 def evaluate(source: str, expressions: tuple[str, ...]) -> list:
@@ -53,11 +47,17 @@ def run_tests(modules: dict[str, str], test_path: str, test_source: str) -> list
         modules: import name → source text of the code under test.
         test_path: repo-relative POSIX path, for node ids.
         test_source: text of the test file.
+
+    Raises:
+        Runaway: a limit was passed, or a module or the test file did not import.
     """
     with _imported(modules) as broken:
         if broken:
             raise Runaway(broken)
-        module = _load_test(test_path, test_source)
+        try:
+            module = _load_test(test_path, test_source)
+        except (Exception, SystemExit) as e:
+            raise Runaway(repr(e)) from None
         return [
             _run_one(test_path, name, f) for name, f in vars(module).items() if name.startswith("test_") and callable(f)
         ]
@@ -92,8 +92,8 @@ def _run_one(path: str, name: str, function) -> TestRun:
     try:
         with _limits():
             function()
-    except Exception as e:
-        if isinstance(e, RecursionError | MemoryError):
+    except (Exception, SystemExit) as e:
+        if isinstance(e, RecursionError | MemoryError | SystemExit):
             raise Runaway(str(e)) from None
         run["outcome"] = "failed"
         run["message"] = ExceptionInfo.from_exception(e).exconly(tryshort=True)
@@ -133,11 +133,33 @@ def _limits():
     sys.setrecursionlimit(depth + 300)
     signal.setitimer(signal.ITIMER_VIRTUAL, _SECONDS)
     try:
-        yield
+        with _limited_memory():
+            yield
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.signal(signal.SIGVTALRM, previous)
         sys.setrecursionlimit(recursion)
+
+
+@contextmanager
+def _limited_memory():
+    """A soft limit a little above what the process has now; it may be the trainer, with gigabytes of its own."""
+    if sys.platform != "linux":
+        yield
+        return
+    import resource
+
+    with open("/proc/self/statm") as file:
+        size = int(file.read().split()[0]) * resource.getpagesize()
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = size + _NEW_BYTES
+    if soft != resource.RLIM_INFINITY:
+        wanted = min(wanted, soft)
+    resource.setrlimit(resource.RLIMIT_AS, (wanted, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def _stack() -> list:
@@ -166,7 +188,7 @@ def _imported(modules: dict[str, str]):
             try:
                 with _limits():
                     exec(compile(source, name, "exec"), module.__dict__)
-            except Exception as e:
+            except (Exception, SystemExit) as e:
                 broken = repr(e)
         yield broken
     finally:

@@ -36,8 +36,13 @@ def own_rows(decoder: Decoder, seed: int, count: int) -> Iterator[corpus.Row]:
     made = 0
     with tempfile.TemporaryDirectory(dir=corpus.scratch()) as folder:
         while True:
-            tasks = list(itertools.islice(source, _BATCH))
-            prompts = [until_edit(task, system, Path(folder) / "repo") for task in tasks]
+            tasks, prompts = [], []
+            for task in itertools.islice(source, _BATCH):
+                try:
+                    prompts.append(until_edit(task, system, Path(folder) / "repo"))
+                except Runaway:
+                    continue
+                tasks.append(task)
             for task, replies in zip(tasks, decoder.replies(prompts, _SAMPLES, temperature=1.0), strict=True):
                 wrong = _wrong(task, replies, Path(folder) / "repo")
                 if not wrong and r.random() < 0.5:
@@ -63,10 +68,17 @@ def _wrong(task: Task, replies: list[str], root: Path) -> list[Edit]:
         arguments = call["arguments"]
         if arguments.get("path") == task.path and {"line", "old", "new"} <= set(arguments):
             found[Edit(arguments["line"], arguments["old"], arguments["new"])] += 1
-    return [e for e, _ in found.most_common() if not _fixes(task, e, root)][:_MOST]
+    before, right = task.files[task.path], task.module(task.source)
+    wrong: dict[str | Edit, Edit] = {}
+    for edit, _ in found.most_common():
+        after = _after(task, edit, root)
+        if after != right:  # of edits that come to the same text, one; of refused ones, each
+            wrong.setdefault(edit if after == before else after, edit)
+    return list(wrong.values())[:_MOST]
 
 
-def _fixes(task: Task, edit: Edit, root: Path) -> bool:
-    workspace = Workspace(task, root)
-    workspace.call("edit_line", {"path": task.path, "line": edit.line, "old": edit.old, "new": edit.new})
-    return (root / task.path).read_text(encoding="utf-8") == task.module(task.source)
+def _after(task: Task, edit: Edit, root: Path) -> str:
+    """The module once the tool has made the edit, or refused it."""
+    arguments = {"path": task.path, "line": edit.line, "old": edit.old, "new": edit.new}
+    Workspace(task, root).call("edit_line", arguments)
+    return (root / task.path).read_text(encoding="utf-8")

@@ -50,9 +50,13 @@ class Stream:
         self.pool, self.folder, self.tokenizer_file, self.plan, self.run = pool, folder, tokenizer_file, plan, run
         self.shard, self.used = run.state.get("shard", 0), run.state.get("used", 0)
         self.pending = {i: self._submit(i) for i in range(self.shard, self.shard + 3)}
-        self.batches = self._batches(self.shard)[self.used :]
+        self.batches = self._batches(self.shard, run.state.get("own"))[self.used :]
 
     def _submit(self, index: int):
+        """A shard in the making; None where the model's own mistakes will stand in its place."""
+        return None if self._is_own(index) else self._made(index)
+
+    def _made(self, index: int):
         path = self.folder / f"{self.plan.seed}-{index:05d}.npz"
         seed, drills = self.plan.seed * 100_000 + index, self.plan.drills[self._late()]
         return self.pool.submit(make_shard, path, str(self.tokenizer_file), seed, self.plan.shard_rows, False, drills)
@@ -74,10 +78,14 @@ class Stream:
             corpus.save_rows(path, list(own_rows(decoder, self.plan.seed * 100_000 + 50_000 + index, count)))
         return path
 
-    def _batches(self, index: int) -> list[list]:
+    def _batches(self, index: int, own: bool | None = None) -> list[list]:
+        """Args: own: which kind of shard it was when the run that is continued began it."""
+        self.own = self._is_own(index) if own is None else own
         made = self.pending.pop(index)
         self.pending[index + 3] = self._submit(index + 3)
-        rows = corpus.load_shard(self._own(index) if self._is_own(index) else made.result())
+        if not self.own and made is None:
+            made = self._made(index)
+        rows = corpus.load_shard(self._own(index) if self.own else made.result())
         r = random.Random(index)
         r.shuffle(rows)
         batches: list[list] = []

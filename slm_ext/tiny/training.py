@@ -87,15 +87,17 @@ def train(work: Path, plan: TrainingPlan, config: ModelConfig | None = None, on_
     stop = context.Event()
     with ProcessPoolExecutor(1, mp_context=context, initializer=start_worker, initargs=(stop,)) as pool:
         kept = shards / "validation.npz"
-        validation = pool.submit(make_shard, kept, str(tokenizer_file), 999_999, plan.validation_rows, True)
-        run = _Run(work, plan, config, on_log)
-        stream = Stream(pool, shards, tokenizer_file, plan, run)
-        run.validation = lambda: corpus.load_shard(validation.result())
         try:
-            while run.step < plan.steps:
-                run.advance(stream)
+            validation = pool.submit(make_shard, kept, str(tokenizer_file), 999_999, plan.validation_rows, True)
+            run = _Run(work, plan, config, on_log)
+            stream = Stream(pool, shards, tokenizer_file, plan, run)
+            run.validation = lambda: corpus.load_shard(validation.result())
+            try:
+                while run.step < plan.steps:
+                    run.advance(stream)
+            finally:
+                run.save(stream)
         finally:
-            run.save(stream)
             stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
     return work / "checkpoint.pt"
@@ -168,7 +170,7 @@ class _Run:
             "model": self.model.state_dict(),
             "optimisers": [o.state_dict() for o in self.optimisers],
             "step": self.step, "tokens": self.tokens, "seconds": self.seconds,
-            "stream": {"shard": stream.shard, "used": stream.used},
+            "stream": {"shard": stream.shard, "used": stream.used, "own": stream.own},
             "config": asdict(self.config), "plan": asdict(self.plan),
         }  # fmt: skip
         temporary = self.work / "checkpoint.tmp"

@@ -34,7 +34,9 @@ class Workspace:
 
     def __init__(self, task: Task, root: Path):
         self.task, self.root = task, root
-        shutil.rmtree(root, ignore_errors=True)
+        self.state = root.with_name(root.name + ".state")
+        for folder in (root, self.state):
+            shutil.rmtree(folder, ignore_errors=True)
         for name, text in task.files.items():
             target = root / name
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -45,7 +47,7 @@ class Workspace:
         tools = tool_library()
         if name == "pytest_run":
             module = (self.root / self.task.path).read_text(encoding="utf-8")
-            with _shown_tests(MAX_TESTS):
+            with _tool_settings(SLM_TOOL_MAX_TESTS=str(MAX_TESTS)):
                 return tools.render.visible(_report(tools, self.task.test(module)), max_chars=MAX_CHARS)
         if name == "submit":
             return ""
@@ -54,7 +56,8 @@ class Workspace:
             "edit_line": tools.editing.edit_line,
             "undo_edit": tools.editing.undo,
         }[name]
-        return tools.render.visible(function(str(self.root), **arguments), max_chars=MAX_CHARS)
+        with _tool_settings(SLM_TOOL_STATE=str(self.state)):
+            return tools.render.visible(function(str(self.root), **arguments), max_chars=MAX_CHARS)
 
 
 def make_trajectory(
@@ -87,16 +90,17 @@ def until_edit(task: Task, system: str, root: Path) -> list[dict]:
 
 
 @contextmanager
-def _shown_tests(number: int):
-    """The setting a profile gives the tools by environment, for this process and one call."""
-    before = os.environ.get("SLM_TOOL_MAX_TESTS")
-    os.environ["SLM_TOOL_MAX_TESTS"] = str(number)
+def _tool_settings(**values: str):
+    """What a host gives the tools by environment, for this process and one call."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
     try:
         yield
     finally:
-        del os.environ["SLM_TOOL_MAX_TESTS"]
-        if before is not None:
-            os.environ["SLM_TOOL_MAX_TESTS"] = before
+        for name, value in before.items():
+            del os.environ[name]
+            if value is not None:
+                os.environ[name] = value
 
 
 def _report(tools, outcomes: list[dict]) -> dict:

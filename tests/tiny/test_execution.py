@@ -61,6 +61,30 @@ def test_endless_recursion_in_a_test_is_a_runaway():
         )
 
 
+@pytest.mark.parametrize(
+    ("module", "test"),
+    [
+        ("def g():\n    return 1\n", "from m import f\n\n\ndef test_a():\n    assert f() == 1\n"),
+        ("def f():\n    raise SystemExit(3)\n", "from m import f\n\n\ndef test_a():\n    assert f() == 1\n"),
+        ("raise SystemExit(3)\n", "import m\n\n\ndef test_a():\n    assert m\n"),
+    ],
+)
+def test_what_pytest_would_tell_in_other_words_is_a_runaway(module, test):
+    with pytest.raises(Runaway):
+        run_tests({"m": module}, "tests/test_m.py", test)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux only")
+def test_growth_without_bound_is_stopped_and_the_limit_lifted():
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    test = "from m import f\n\n\ndef test_a():\n    assert f()\n"
+    with pytest.raises(Runaway):
+        run_tests({"m": "def f():\n    return [0] * 10**10\n"}, "tests/test_m.py", test)
+    assert resource.getrlimit(resource.RLIMIT_AS) == before
+
+
 def test_outcomes_and_lines():
     source = "from m import f\n\n\ndef test_one():\n    assert f(1) == 1\n\n\ndef test_two():\n    assert f(1) == 2\n"
     one, two = run_tests({"m": "def f(x):\n    return x\n"}, "tests/test_m.py", source)

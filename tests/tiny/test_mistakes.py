@@ -81,6 +81,61 @@ def test_own_mistakes_become_detours_without_loss(tokenizer):
     assert trained.count("<function=edit_line>") == 1
 
 
+class Renaming(Ideal):
+    """One whose edits take the function's name away: nothing imports any more."""
+
+    def replies(self, conversations, samples=1, temperature=0.0):
+        return [[self._renamed(c)] * samples for c in conversations]
+
+    def _renamed(self, messages):
+        task = self.tasks[messages[1]["content"]]
+        name = task.symbol.split(".")[0]
+        lines = task.files[task.path].split("\n")
+        line = next(n for n, text in enumerate(lines, 1) if text.startswith((f"def {name}(", f"class {name}")))
+        old = lines[line - 1]
+        edit = {"path": task.path, "line": line, "old": old, "new": old.replace(name, name + "x")}
+        text = render([{"role": "assistant", "content": "", "calls": [{"name": "edit_line", "arguments": edit}]}])
+        return text.partition("\n")[2].removesuffix("<|im_end|>\n")
+
+
+class Both:
+    """The first batch is answered by one decoder, every later one by another."""
+
+    def __init__(self, first, later):
+        self.tokenizer, self.decoders = first.tokenizer, iter([first])
+        self.later, self.batches = later, 0
+
+    def replies(self, *arguments, **kwargs):
+        self.batches += 1
+        return next(self.decoders, self.later).replies(*arguments, **kwargs)
+
+
+def test_an_edit_that_breaks_every_import_costs_that_row_only(tokenizer):
+    tasks = list(itertools.islice(corpus.tasks(22), 32))
+    decoder = Both(Renaming(tokenizer, tasks), Ideal(tokenizer, tasks))
+    ids, _, _ = next(own_rows(decoder, 22, 1))
+    assert "error no_change" in tokenizer.decode(ids, skip_special_tokens=False)
+    assert decoder.batches == 2  # all of the first was lost
+
+
+def test_a_task_that_runs_away_while_it_is_read_is_left_out(tokenizer, monkeypatch):
+    from slm_ext.tiny import mistakes
+    from slm_ext.tiny.execution import Runaway
+
+    tasks = list(itertools.islice(corpus.tasks(23), 16))
+    met, real = [], mistakes.until_edit
+
+    def sometimes(task, system, root):
+        met.append(task)
+        if len(met) == 1:
+            raise Runaway("time limit")
+        return real(task, system, root)
+
+    monkeypatch.setattr(mistakes, "until_edit", sometimes)
+    rows = list(own_rows(Ideal(tokenizer, tasks), 23, 15))
+    assert len(rows) == 15 and len(met) == 16
+
+
 @pytest.mark.parametrize("text", ["", "no call", "<tool_call>\n<function=fly>\n</function>\n</tool_call>"])
 def test_what_is_no_call(text):
     assert parse_call(text) is None
