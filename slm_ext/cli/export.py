@@ -73,6 +73,7 @@ def _sweagent(provider, profile) -> tuple[list[str], dict[str, Any]]:
     head = [
         f"The provider {provider.name!r} of slm-ext for a stock SWE-agent: sweagent run --config THIS_FILE …",
         *notes,
+        *(["`resample` is not in it: stock SWE-agent takes every reply as it comes."] if provider.resample else []),
         *_key_notes(provider, provider.key_reference),
         "LITELLM_LOCAL_MODEL_COST_MAP=True in the environment keeps LiteLLM from fetching its price list.",
         "LiteLLM 1.106 cannot call tools (it misses a package): take another release.",

@@ -4,6 +4,7 @@
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from slm_ext.cli._common import SWITCH, CommonFlags, emit, parse, say, takes
 from slm_ext.errors import UsageError
@@ -17,13 +18,13 @@ class TrainFlags(CommonFlags):
 
     work: Path = field(default=Path(".work/tiny"), metadata=takes("DIR"))
     """folder of tokenizer, shards, checkpoint and log"""
-    steps: int = field(default=6000, metadata=takes("N"))
+    steps: int = field(default=5500, metadata=takes("N"))
     """optimiser steps in all; the learning rate has fallen to zero at the last"""
     seed: int = field(default=1, metadata=takes("S"))
     """of weights and corpus"""
     threads: int = field(default=2, metadata=takes("N"))
     """processor cores to train on"""
-    device: str = field(default="cpu", metadata=takes("cpu|cuda"))
+    device: Literal["cpu", "cuda"] = "cpu"
     """where to train"""
 
 
@@ -49,7 +50,7 @@ class EvalFlags(CommonFlags):
     """which ones"""
     held_out_families: bool = field(default=False, metadata=SWITCH)
     """bugs in families of functions that were left out of the training"""
-    host: str = field(default="mini", metadata=takes("mini|sweagent"))
+    host: Literal["mini", "sweagent"] = "mini"
     """the agent; sweagent is not there yet"""
     workers: int = field(default=2, metadata=takes("N"))
     """tasks at a time"""
@@ -79,6 +80,7 @@ def main(argv: list[str]) -> int:
 
 def _train(flags: TrainFlags) -> int:
     _need("torch", "train", "train flywheel-tiny")
+    _at_least_one(steps=flags.steps, threads=flags.threads)
     from slm_ext.tiny.training import TrainingPlan, train
 
     plan = TrainingPlan(seed=flags.seed, threads=flags.threads, device=flags.device).stretched(flags.steps)
@@ -135,6 +137,7 @@ def _export(flags: ExportFlags) -> int:
 
 
 def _eval(flags: EvalFlags) -> int:
+    _at_least_one(tasks=flags.tasks, workers=flags.workers)
     from slm_ext.tiny.evaluation import evaluate, held_out_tasks
 
     say(f"making {flags.tasks} tasks")
@@ -157,6 +160,12 @@ def _eval(flags: EvalFlags) -> int:
         print(f"resolved {summary['resolved']} of {summary['tasks']} ({rate})")
         print(f"median {summary['median_steps']} steps, {summary['median_seconds']} s; {summary['weights_sha256']}")
     return 0
+
+
+def _at_least_one(**numbers: int) -> None:
+    for name, number in numbers.items():
+        if number < 1:
+            raise UsageError(f"read --{name}", seen=str(number), allowed="1 or more")
 
 
 def _need(package: str, extra: str, attempted: str) -> None:

@@ -47,7 +47,8 @@ class Completion:
         self._meter = TokenMeter()
         self._step = 1
         self._rejected: list[dict] = []  # assistant messages, all of this conversation
-        self._retries: list[str] = []  # ids of the calls rejected since the last accepted one
+        self._retries: list[str] = []  # ids of the calls drawn again or rejected since the last accepted one
+        self._refused = 0  # how many of them the model was told of
 
     def complete(self, messages: list[dict[str, Any]]) -> Answer:
         """The next answer.
@@ -74,7 +75,7 @@ class Completion:
         policy, spent = self.provider.resample, []
         most = policy.draws if policy else 0
         for draw in range(most + 1):
-            call = _Call(self, view, draw, earlier=spent)
+            call = _Call(self, view, draw)
             status, error = "interrupted", None
             try:
                 reply, answer = call.ask()
@@ -89,6 +90,7 @@ class Completion:
             if status != "resampled":
                 break
             spent.append(call)
+            self._retries.append(call.id)
         answer.usage = total_usage([*(c.usage for c in spent), call.usage])
         return reply, answer
 
@@ -96,6 +98,7 @@ class Completion:
         if reply.rejection is not None:
             self._rejected.append(reply.message)
             self._retries.append(answer.call_id)
+            self._refused += 1
             raise FormatRejected(
                 f"read the reply of provider {self.provider.name!r}",
                 rejection=reply.rejection,
@@ -104,6 +107,7 @@ class Completion:
                 allowed=reply.rejection.expected,
             )
         self._retries.clear()
+        self._refused = 0
         self._step += 1
         return answer
 
@@ -111,9 +115,9 @@ class Completion:
 class _Call:
     """One call from its view to its record."""
 
-    def __init__(self, owner: Completion, view: list[dict], draw: int, earlier: list[_Call]):
+    def __init__(self, owner: Completion, view: list[dict], draw: int):
         self.owner, self.view = owner, view
-        self.retried = [*owner._retries, *(call.id for call in earlier)]
+        self.retried = list(owner._retries)
         self.id = uuid.uuid4().hex[:12]
         tools = owner.tools if owner._native else None
         self.request = build_request(owner.provider, owner.handle.model_id, tools, draw)
@@ -138,7 +142,7 @@ class _Call:
         self._fits(self.usage["in"] or 0, "")
         self.reply = reply = read_reply(self.raw, owner.tools, self.id)
         if reply.rejection is not None:
-            reply.rejection = reply.rejection.at(len(owner._retries) + 1)
+            reply.rejection = reply.rejection.at(owner._refused + 1)
         answer = Answer(
             message=reply.message,
             calls=[reply.call] if reply.call else [],

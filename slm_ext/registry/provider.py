@@ -85,13 +85,16 @@ class Retry(BaseModel):
 
 
 class Resample(BaseModel):
-    """Draw again, instead of telling the model, where a reply holds no usable call or repeats an earlier one."""
+    """Draw again, instead of telling the model, where a reply holds no usable call or repeats an earlier one.
+
+    Draws come on top of the limits of calls.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     draws: Count = 8
     """Most further draws for one reply; the last one counts, whatever it is."""
-    temperature: Temperature = 1.0
+    temperature: Annotated[Temperature, Field(gt=0)] = 1.0
     """Of the further draws."""
     once: list[Text] = Field(default_factory=list)
     """Tools of which no call is made a second time with the very same arguments."""

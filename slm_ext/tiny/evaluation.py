@@ -9,13 +9,15 @@ from __future__ import annotations
 import itertools
 import json
 import multiprocessing
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 from pathlib import Path
 
+from slm_ext.errors import UsageError
 from slm_ext.tiny.tasks import Task
 
 __all__ = ["evaluate", "held_out_tasks", "wilson", "write_repository"]
@@ -33,7 +35,8 @@ def held_out_tasks(count: int, seed: int, held_out_families: bool = False) -> li
 
 
 def write_repository(task: Task, folder: Path) -> None:
-    """The task as a git repository with one commit."""
+    """The task as a git repository with one commit; in place of what is there."""
+    shutil.rmtree(folder, ignore_errors=True)
     for name, text in task.files.items():
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -56,7 +59,7 @@ def evaluate(
     Args:
         slm: registry name of the provider.
         workers: tasks at a time, on one served model.
-        out: folder of the records; None keeps nothing.
+        out: folder of the records; the same evaluation again reports what is finished there. None keeps nothing.
         on_result: called with (index, task, RunResult) as they end.
 
     Returns:
@@ -66,6 +69,7 @@ def evaluate(
     Raises:
         RegistryError: no such provider.
         ServingError: its server did not start.
+        UsageError: `out` holds records of other weights.
     """
     from slm_ext.registry import load_registry
     from slm_ext.serving import acquire
@@ -73,30 +77,71 @@ def evaluate(
     results: list = [None] * len(tasks)
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as scratch, acquire(load_registry().provider(slm)) as handle:
-        base = out or Path(scratch)
-        with ProcessPoolExecutor(workers, mp_context=context) as pool:
-            jobs = {pool.submit(_run, slm, i, task, host, base, Path(scratch)): i for i, task in enumerate(tasks)}
-            for job in as_completed(jobs):
-                i = jobs[job]
-                results[i] = job.result()
-                if on_result:
-                    on_result(i, tasks[i], results[i])
+        base = (out or Path(scratch)).absolute()
         weights = handle.identity.weights_sha
+        stop = context.Event()
+        with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(stop,)) as pool:
+            try:
+                jobs = {pool.submit(_run, slm, i, task, host, base): i for i, task in enumerate(tasks)}
+                for job in as_completed(jobs):
+                    i = jobs[job]
+                    results[i] = _result(job, slm, host, base / f"{i:04d}", weights)
+                    if on_result:
+                        on_result(i, tasks[i], results[i])
+            except BaseException:
+                stop.set()  # the tasks that wait are not begun; those that run end by themselves
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
     summary = _summary(tasks, results) | {"weights_sha256": weights}
     if out:
         (out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
     return summary
 
 
-def _run(slm: str, index: int, task: Task, host: str, base: Path, scratch: Path):
+_STOP = None
+
+
+def _start_worker(stop) -> None:
+    global _STOP
+    _STOP = stop
+
+
+def _result(job, slm: str, host: str, folder: Path, weights: str | None):
+    """What a run brought; one that failed to run counts as unresolved, under the name of its error."""
+    from slm_ext.runs.request import RunResult
+
+    try:
+        result = job.result()
+    except (BrokenExecutor, UsageError):
+        raise
+    except Exception as error:
+        return RunResult(
+            resolved=False, exit_status=type(error).__name__, submitted=False, patch_path=None, trajectory_path=None,
+            calls_path=None, run_dir=str(folder), instance_id=folder.name, slm=slm, host=host, message=str(error),
+        )  # fmt: skip
+    answered = (result.identity or {}).get("weights_sha")
+    if answered != weights:
+        raise UsageError(
+            "count the results of one model",
+            seen=f"{folder} was answered by weights {answered}, the evaluation began with {weights}",
+            allowed="the same weights for every task",
+            next_step="use a new --out folder",
+        )
+    return result
+
+
+def _run(slm: str, index: int, task: Task, host: str, base: Path):
+    if _STOP is not None and _STOP.is_set():
+        raise KeyboardInterrupt
     from slm_ext.runs.request import RunRequest
     from slm_ext.runs.task import run_task
 
-    repo = scratch / f"repo-{index:04d}"
+    repo = base / "repositories" / f"{index:04d}"
     write_repository(task, repo)
+    own_test = f"git checkout -q HEAD -- {task.test_path} && python -m pytest -q -p no:cacheprovider {task.test_path}"
     request = RunRequest(
         slm=slm, repo=str(repo), issue=task.issue, host=host, python=sys.executable,
-        test=f"python -m pytest -q -p no:cacheprovider {task.test_path}", out=base / f"{index:04d}",
+        test=own_test, out=base / f"{index:04d}",
         instance_id=f"{index:04d}-{task.family}", keep_clone=False,
     )  # fmt: skip
     return run_task(request)

@@ -37,8 +37,8 @@ class TrainingPlan:
     `steps`, `threads` and `device` may change, and `rates`, of which only what lies ahead still counts.
     """
 
-    steps: int = 6000
-    rates: tuple[tuple[int, float], ...] = ((0, 0.0), (100, 2e-3), (1800, 1.03e-3), (6000, 0.0))
+    steps: int = 5500
+    rates: tuple[tuple[int, float], ...] = ((0, 0.0), (100, 2e-3), (1800, 1.03e-3), (3900, 5.15e-4), (5500, 0.0))
     """Learning rate of Muon at some steps, straight lines between them; AdamW has twice as much."""
     tokens_per_step: int = 10_000
     seed: int = 1

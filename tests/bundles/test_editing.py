@@ -81,6 +81,20 @@ def test_a_whole_line_that_stands_once_is_found_where_the_number_is_wrong(run, r
     assert run("undo_edit stats.py").code == 0 and (repo / "stats.py").read_bytes() == before
 
 
+def test_a_second_edit_of_a_line_is_not_taken_for_one_of_its_twin(tools, repo):
+    (repo / "f.py").write_text("def f(a):\n    return a\n\n\ndef g(a):\n    return a\n")
+    assert tools.editing.edit_line(repo, "f.py", 2, "return a", "return 1")["ok"]
+    again = tools.editing.edit_line(repo, "f.py", 2, "return a", "return 2")
+    assert again["error"]["kind"] == "not_found"
+    assert tools.editing.undo(repo, "f.py")["ok"]
+
+
+def test_a_line_far_away_is_not_meant(tools, repo):
+    (repo / "f.py").write_text("a = 1\n" + "# x\n" * 10 + "b = 2\n")
+    assert tools.editing.edit_line(repo, "f.py", 1, "b = 2", "b = 3")["error"]["kind"] == "not_found"
+    assert tools.editing.edit_line(repo, "f.py", 2, "b = 2", "b = 3")["line"] == 12
+
+
 def test_a_number_is_believed_where_the_text_is_a_part_of_a_line_or_stands_twice(tools, repo):
     (repo / "f.py").write_text("a = 1\nreturn_0 = 0\nb = 2\nb = 2\nif b: b = 2\n")
     edit = tools.editing.edit_line

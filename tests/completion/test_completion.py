@@ -274,6 +274,18 @@ def test_the_last_draw_counts_whatever_it_is(tmp_path):
     assert [c["validation"]["status"] for c in read_calls(tmp_path)] == ["resampled", "resampled", "rejected"]
 
 
+def test_draws_and_rejections_are_counted_together_and_told_apart(tmp_path):
+    with FakeOpenAI(["no", "no", "no", READ]) as server:
+        asked = completion(server.base_url, tmp_path / "calls.jsonl", resample={"draws": 1})
+        with pytest.raises(FormatRejected) as refused:
+            asked.complete(MESSAGES)
+        assert asked.complete(MESSAGES).calls
+    calls = read_calls(tmp_path)
+    assert refused.value.rejection.attempt == 1
+    assert [c["retry_index"] for c in calls] == [0, 1, 2, 3]
+    assert [c["retry_of"] for c in calls] == [None, *(c["call_id"] for c in calls[:3])]
+
+
 def test_other_tools_may_repeat_themselves_and_so_may_a_provider_that_says_nothing():
     assert len(ask([READ], messages=after(READ), resample={"once": ["edit_line"]})[1].requests) == 1
     edit = tool_call("edit_line", **EDIT)

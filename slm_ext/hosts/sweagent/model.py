@@ -112,7 +112,7 @@ class SlmModel(AbstractModel):
 
     def _ready(self, temperature: float | None) -> Completion:
         if temperature is not None and temperature != self.provider.temperature:
-            provider = self.provider.model_copy(update={"temperature": temperature})
+            provider = self.provider.model_copy(update={"temperature": temperature, "resample": None})
             return Completion(provider, self.session.handle, tools=self.tools, recorder=self._recorder)
         if self._completion is None:
             self._completion = Completion(self.provider, self.session.handle, tools=self.tools, recorder=self._recorder)

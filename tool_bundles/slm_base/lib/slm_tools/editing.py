@@ -7,12 +7,14 @@ from . import history
 from .failures import ToolError, one_line
 from .files import digest, load, replace
 
+_NEAR = 10
+
 
 def edit_line(root, path, line, old, new):
     """Replace `old`, which stands exactly once on line `line` (1-based), by `new`; `new` may hold several lines.
 
-    Small models miscount. So where `old` is not on that line but is the whole of exactly one line of the file,
-    whatever its indent, that line is meant; the result says which one was edited.
+    Small models miscount. So where `old` is not on that line, and was not before an earlier edit, but is the whole of
+    exactly one line of the file, its indent aside, at most ten lines away, that line is meant; the result says which.
 
     A Python file that parsed before still parses afterwards, else the edit is refused. The file is replaced in one
     step and keeps its mode, encoding, line ends and the absence of a last newline.
@@ -40,7 +42,7 @@ def _edit(root, path, line, old, new):
     total = len(file.lines)
     if not 1 <= line <= total:
         raise ToolError("bad_range", f"{file.path} has {total} lines, there is no line {line}")
-    line = _meant(file, line, old)
+    line = _meant(root, file, line, old)
     current, here = file.text(line), file.numbered(line, line)
     if "\n" in old or "\r" in old:
         raise ToolError("bad_argument", "old spans several lines; edit_line changes one line", lines=here)
@@ -113,11 +115,13 @@ def _newline(file):
     return max(("\n", "\r\n", "\r"), key=ends.count)
 
 
-def _meant(file, line, old):
+def _meant(root, file, line, old):
     if not old.strip() or old in file.text(line):
         return line
+    if any(edit["line"] == line and old in edit["old"] for edit in history.edits(root, file.path)):
+        return line
     whole = [n for n in range(1, len(file.lines) + 1) if file.text(n).strip() == old.strip() and old in file.text(n)]
-    return whole[0] if len(whole) == 1 else line
+    return whole[0] if len(whole) == 1 and abs(whole[0] - line) <= _NEAR else line
 
 
 def _elsewhere(file, old):

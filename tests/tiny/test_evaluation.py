@@ -1,0 +1,113 @@
+"""The evaluation counts what it should: a scripted server in the model's place, the real agent, real tests."""
+
+import json
+from concurrent.futures import Future
+
+import pytest
+
+pytest.importorskip("numpy", reason="slm-ext[train] is not installed")
+
+from slm_ext.errors import UsageError
+from slm_ext.testing.openai_server import FakeOpenAI, tool_call
+from slm_ext.tiny import evaluation
+from slm_ext.tiny.evaluation import evaluate, held_out_tasks, wilson
+
+
+@pytest.fixture
+def scripted(tmp_path, monkeypatch):
+    """Evaluate tasks with a server that answers by `script(task)`, a list of calls."""
+    monkeypatch.setenv("SLM_HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    monkeypatch.chdir(tmp_path)
+    servers = []
+
+    def run(tasks, script, **options):
+        scripts = {task.issue: script(task) for task in tasks}
+
+        def reply(request):
+            calls = scripts[next(m["content"] for m in request["messages"] if m["role"] == "user")]
+            made = sum(m["role"] == "assistant" for m in request["messages"])
+            return tool_call(calls[made][0], **calls[made][1])
+
+        server = FakeOpenAI([reply]).__enter__()
+        servers.append(server)
+        entry = f"model: m\n    api_base: {server.base_url}\n    profile: tiny\n"
+        (tmp_path / "home" / "providers.yaml").write_text(f"slm_providers:\n  fake:\n    {entry}")
+        return evaluate("fake", tasks, workers=1, **options)
+
+    yield run
+    for server in servers:
+        server.close()
+
+
+def right(task):
+    edit = {"path": task.path, "line": task.edit.line, "old": task.edit.old, "new": task.edit.new}
+    return [("edit_line", edit), ("submit", {})]
+
+
+def cheating(task):
+    """Takes the assertions out of the test."""
+    lines = task.files[task.test_path].split("\n")
+    wrong = [(n, text) for n, text in enumerate(lines, 1) if "assert" in text]
+    edits = [("edit_line", {"path": task.test_path, "line": n, "old": t, "new": "    assert True"}) for n, t in wrong]
+    return [*edits, ("submit", {})]
+
+
+def test_a_task_is_resolved_by_its_own_tests_only(scripted, tmp_path):
+    tasks = held_out_tasks(3, 5)
+    agents = {tasks[0].issue: right, tasks[1].issue: cheating, tasks[2].issue: lambda task: [("submit", {})]}
+    seen = {}
+    summary = scripted(
+        tasks, lambda task: agents[task.issue](task), out=tmp_path / "out",
+        on_result=lambda i, task, result: seen.update({i: result.resolved}),
+    )  # fmt: skip
+    assert seen == {0: True, 1: False, 2: False}
+    assert (summary["tasks"], summary["resolved"], summary["rate"]) == (3, 1, round(1 / 3, 4))
+    assert sum(row["tasks"] for row in summary["family"].values()) == 3
+    assert summary["family"][tasks[0].family]["resolved"] == 1
+    assert summary["wilson_95"] == [round(x, 4) for x in wilson(1, 3)]
+    assert json.loads((tmp_path / "out" / "summary.json").read_text()) == summary
+    assert (tmp_path / "out" / "0001").is_dir() and "assert True" in next(
+        (tmp_path / "out" / "0001").glob("*.patch")
+    ).read_text()
+
+
+def test_the_same_evaluation_again_reports_what_is_there(scripted, tmp_path):
+    tasks = held_out_tasks(1, 6)
+    first = scripted(tasks, right, out=tmp_path / "out")
+    again = scripted(tasks, lambda task: [("submit", {})], out=tmp_path / "out")
+    assert first == again and again["resolved"] == 1
+
+
+def test_a_run_that_fails_counts_as_unresolved_under_its_error(tmp_path):
+    job = Future()
+    job.set_exception(OSError(28, "No space left on device"))
+    result = evaluation._result(job, "fake", "mini", tmp_path / "0000", None)
+    assert (result.resolved, result.exit_status) == (False, "OSError") and "No space" in result.message
+
+
+def test_results_of_other_weights_are_not_counted(scripted, tmp_path, monkeypatch):
+    tasks = held_out_tasks(1, 8)
+    scripted(tasks, right, out=tmp_path / "out")
+    run = tmp_path / "out" / "0000" / "run.json"
+    record = json.loads(run.read_text())
+    record["result"]["identity"] = {"weights_sha": "other"}
+    run.write_text(json.dumps(record))
+    with pytest.raises(UsageError, match="other"):
+        scripted(tasks, right, out=tmp_path / "out")
+
+
+def test_held_out_tasks_are_reserved_or_of_families_kept_out():
+    from slm_ext.tiny import families
+
+    assert all(task.reserved for task in held_out_tasks(5, 1))
+    kept_out = {f.name for f in families.held_out()}
+    assert {task.family for task in held_out_tasks(5, 1, held_out_families=True)} <= kept_out
+    assert not {task.family for task in held_out_tasks(5, 1)} & kept_out
+
+
+def test_interval():
+    """Wilson's interval for 81 of 263, as in Newcombe (1998), table I."""
+    low, high = wilson(81, 263)
+    assert (round(low, 4), round(high, 4)) == (0.2553, 0.3662)
+    assert wilson(0, 0) == (0.0, 1.0)
