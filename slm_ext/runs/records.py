@@ -144,6 +144,11 @@ class RunFolder:
             self._state |= state | {"updated_at": _now()}
             write_atomic(self.path / "run.json", json.dumps(self._state, indent=1, default=str).encode() + b"\n")
 
+    @property
+    def finished(self) -> bool:
+        """Whether the result is written."""
+        return self._state.get("status") == "finished"
+
     def finish(self, result: RunResult) -> None:
         """The run is over and this came of it."""
         self.update(status="finished", stage="done", result=result.document(), ended_at=_now())

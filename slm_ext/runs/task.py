@@ -62,6 +62,8 @@ def run_task(request: RunRequest, listener: Listener | None = None) -> RunResult
             result = _Run(plan, folder, both).carry_out()
             folder.finish(result)
         except KeyboardInterrupt:
+            if folder.finished:  # it came while the result was written: there is nothing to do again
+                raise
             with held(), contextlib.suppress(OSError):  # the terminal may be gone
                 folder.update(status="interrupted")
                 both(Note(f"interrupted; the records are in {folder.path}"))

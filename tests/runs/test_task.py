@@ -301,3 +301,20 @@ def test_several_calls_in_one_reply_take_the_first(scripted, request_for):
     two = {**RUN, "tool_calls": RUN["tool_calls"] + READ["tool_calls"]}
     scripted([two, EDIT, SUBMIT])
     assert run_task(request_for()).steps == 3
+
+
+def test_ctrl_c_while_the_result_is_written_leaves_it_written(scripted, request_for, monkeypatch, tmp_path):
+    from slm_ext.runs.records import RunFolder
+
+    scripted([EDIT, SUBMIT])
+    finish = RunFolder.finish
+
+    def finish_and_be_interrupted(folder, result):
+        finish(folder, result)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(RunFolder, "finish", finish_and_be_interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_task(request_for())
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["status"] == "finished"
+    assert run_task(request_for()).resumed
