@@ -18,7 +18,7 @@ class TrainFlags(CommonFlags):
 
     work: Path = field(default=Path(".work/tiny"), metadata=takes("DIR"))
     """folder of tokenizer, shards, checkpoint and log"""
-    steps: int = field(default=5500, metadata=takes("N"))
+    steps: int = field(default=5600, metadata=takes("N"))
     """optimiser steps in all; the learning rate has fallen to zero at the last"""
     seed: int = field(default=1, metadata=takes("S"))
     """of weights and corpus"""

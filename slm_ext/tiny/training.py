@@ -37,8 +37,11 @@ class TrainingPlan:
     `steps`, `threads` and `device` may change, and `rates`, of which only what lies ahead still counts.
     """
 
-    steps: int = 5500
-    rates: tuple[tuple[int, float], ...] = ((0, 0.0), (100, 2e-3), (1800, 1.03e-3), (3900, 5.15e-4), (5500, 0.0))
+    steps: int = 5600
+    rates: tuple[tuple[int, float], ...] = (
+        (0, 0.0), (100, 2e-3), (1800, 1.03e-3), (3900, 5.15e-4), (4400, 3.54e-4), (4736, 1.65e-4),
+        (4800, 2.5e-4), (5600, 0.0),
+    )  # fmt: skip
     """Learning rate of Muon at some steps, straight lines between them; AdamW has twice as much."""
     tokens_per_step: int = 10_000
     seed: int = 1
@@ -47,7 +50,7 @@ class TrainingPlan:
     """Rows made at a time, ahead, in the worker."""
     drills: tuple[float, float] = (0.85, 0.4)
     """Share of rows that hold only issue, symbol and edit: before and after `late`."""
-    late: float = 0.75
+    late: float = 0.737
     """Share of the steps after which the second value of `drills` holds, and `own_every`."""
     own_every: int = 2
     """Every such late shard holds the model's own wrong edits (`mistakes`); 0: none does."""

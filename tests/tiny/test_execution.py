@@ -18,9 +18,9 @@ from slm_ext.tiny.trajectories import MAX_CHARS, MAX_TESTS, Workspace
 
 def real_tool(root, *words):
     bundles = load_bundles(list(BUNDLES))
-    extra = {"SLM_TOOL_MAX_CHARS": str(MAX_CHARS), "SLM_TOOL_MAX_TESTS": str(MAX_TESTS)}
+    path = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]  # the pytest that runs this test, no other
+    extra = {"SLM_TOOL_MAX_CHARS": str(MAX_CHARS), "SLM_TOOL_MAX_TESTS": str(MAX_TESTS), "PATH": path}
     env = environment(bundles, host="mini", repo_root=str(root), extra=extra)
-    env["PATH"] = f"{env['PATH']}:{os.path.dirname(sys.executable)}:{os.environ['PATH']}"
     done = subprocess.run(words, cwd=root, env={**os.environ, **env}, capture_output=True, text=True)
     return done.stdout.removesuffix("\n")
 
