@@ -98,6 +98,7 @@ def evaluate(
     return summary
 
 
+_TEST_SECONDS = 60  # of the verdict; these tests take one or two, and a wrong patch may loop for ever
 _STOP = None
 
 
@@ -141,7 +142,7 @@ def _run(slm: str, index: int, task: Task, host: str, base: Path):
     own_test = f"git checkout -q HEAD -- {task.test_path} && python -m pytest -q -p no:cacheprovider {task.test_path}"
     request = RunRequest(
         slm=slm, repo=str(repo), issue=task.issue, host=host, python=sys.executable,
-        test=own_test, out=base / f"{index:04d}",
+        test=own_test, test_timeout_s=_TEST_SECONDS, out=base / f"{index:04d}",
         instance_id=f"{index:04d}-{task.family}", keep_clone=False,
     )  # fmt: skip
     return run_task(request)
