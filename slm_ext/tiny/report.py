@@ -41,8 +41,8 @@ def report(log: list[dict], export: dict, evals: list[dict], config: ModelConfig
         "## Data",
         f"Fresh tasks from {len(trained)} families of functions and classes; {len(held)} further families "
         f"({', '.join(f'`{f.name}`' for f in held)}) are never trained on. One bug in sixteen, by hash of its text, is "
-        "kept for evaluation also in trained families. Every trajectory holds the output of the real tools (test runs in "
-        "process, held byte for byte against `pytest_run` by a test); a detour's own call carries no loss.",
+        "kept for evaluation also in trained families. Every trajectory holds the output of the real tools (test runs "
+        "in process, held byte for byte against `pytest_run` by a test); a detour's own call carries no loss.",
         "## Training",
         _table(
             ("what", "value"),
