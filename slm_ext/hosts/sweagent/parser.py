@@ -70,8 +70,8 @@ class BundleParser(FunctionCallingParser):
 
 
 def _typed(line: str) -> str:
-    """The line as SWE-ReX can split it: its bash parser fails at a backtick, quoted or not. All are inside JSON."""
-    return line.replace("`", "\\u0060")
+    """The line as SWE-ReX can split it: its bash parser stumbles over ` and $, quoted or not. All are inside JSON."""
+    return line.replace("`", "\\u0060").replace("$", "\\u0024")
 
 
 def _call(call: dict) -> ToolCall:

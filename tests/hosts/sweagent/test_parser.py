@@ -115,6 +115,10 @@ NASTY = [
     "null",
     "one ` backtick \\` and \\\\` another",
     "*?[a-z] ~ ; | & < > ()",
+    "${",
+    "$(( 1",
+    "$[ 1",
+    "$(echo",
 ]
 
 
