@@ -93,7 +93,7 @@ def test_results_of_other_weights_are_not_counted(scripted, tmp_path, monkeypatc
     record = json.loads(run.read_text())
     record["result"]["identity"] = {"weights_sha": "other"}
     run.write_text(json.dumps(record))
-    with pytest.raises(UsageError, match="other"):
+    with pytest.raises(UsageError, match="by weights other"):
         scripted(tasks, right, out=tmp_path / "out")
 
 
