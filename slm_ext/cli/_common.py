@@ -13,7 +13,7 @@ from simple_parsing import ArgumentParser, DashVariant
 from slm_ext.errors import UsageError
 from slm_ext.registry.nearest import hint
 
-__all__ = ["SWITCH", "CommonFlags", "emit", "parse", "say", "table", "takes", "words"]
+__all__ = ["SWITCH", "CommonFlags", "at_least_one", "emit", "parse", "say", "table", "takes", "words"]
 
 Flags = TypeVar("Flags")
 
@@ -76,6 +76,15 @@ def parse(flags: type[Flags], verb: str, argv: Sequence[str]) -> Flags:
     )
     parser.add_arguments(flags, dest="flags")  # ty: ignore[no-matching-overload]
     return parser.parse_args(list(argv)).flags
+
+
+def at_least_one(**numbers: int | None) -> None:
+    """Refuse the flags, given by their fields' names, whose number is below 1. None is a flag that was not given."""
+    from slm_ext.errors import UsageError
+
+    for name, number in numbers.items():
+        if number is not None and number < 1:
+            raise UsageError(f"read --{name.replace('_', '-')}", seen=str(number), allowed="1 or more")
 
 
 def emit(document: dict[str, Any]) -> None:

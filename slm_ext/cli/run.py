@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from slm_ext.cli._common import SWITCH, CommonFlags, emit, parse, takes
+from slm_ext.cli._common import SWITCH, CommonFlags, at_least_one, emit, parse, takes
 from slm_ext.errors import UsageError
 
 __all__ = ["main"]
@@ -72,8 +72,7 @@ def main(argv: list[str]) -> int:
 
 def _parse(argv: list[str]) -> RunFlags:
     flags = parse(RunFlags, "run", argv)
-    if flags.max_steps is not None and flags.max_steps < 1:
-        raise UsageError("read --max-steps", seen=str(flags.max_steps), allowed="1 or more")
+    at_least_one(max_steps=flags.max_steps)
     if not flags.slm.strip():
         from slm_ext.registry import load_registry
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from slm_ext.cli._common import SWITCH, CommonFlags, emit, parse, say, takes
+from slm_ext.cli._common import SWITCH, CommonFlags, at_least_one, emit, parse, say, takes
 from slm_ext.errors import UsageError
 
 __all__ = ["main"]
@@ -80,7 +80,7 @@ def main(argv: list[str]) -> int:
 
 def _train(flags: TrainFlags) -> int:
     _need("torch", "train", "train flywheel-tiny")
-    _at_least_one(steps=flags.steps, threads=flags.threads)
+    at_least_one(steps=flags.steps, threads=flags.threads)
     from slm_ext.tiny.training import TrainingPlan, train
 
     plan = TrainingPlan(seed=flags.seed, threads=flags.threads, device=flags.device).stretched(flags.steps)
@@ -137,7 +137,7 @@ def _export(flags: ExportFlags) -> int:
 
 
 def _eval(flags: EvalFlags) -> int:
-    _at_least_one(tasks=flags.tasks, workers=flags.workers)
+    at_least_one(tasks=flags.tasks, workers=flags.workers)
     from slm_ext.tiny.evaluation import evaluate, held_out_tasks
 
     say(f"making {flags.tasks} tasks")
@@ -160,12 +160,6 @@ def _eval(flags: EvalFlags) -> int:
         print(f"resolved {summary['resolved']} of {summary['tasks']} ({rate})")
         print(f"median {summary['median_steps']} steps, {summary['median_seconds']} s; {summary['weights_sha256']}")
     return 0
-
-
-def _at_least_one(**numbers: int) -> None:
-    for name, number in numbers.items():
-        if number < 1:
-            raise UsageError(f"read --{name}", seen=str(number), allowed="1 or more")
 
 
 def _need(package: str, extra: str, attempted: str) -> None:

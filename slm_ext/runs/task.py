@@ -124,7 +124,7 @@ class _Run:
         self.folder.update(host=plan.host.name, host_reason=plan.host.reason, plan=plan.document())
 
     def make_clone(self) -> Clone:
-        self._stage("clone", self.plan.source.shown)
+        self._stage("clone", f"of {self.plan.source.shown}")
         clone = make_clone(self.plan.source, self.folder.clone, leave_out=(self.folder.path,))
         self._note(clone.notes)
         self.folder.update(clone={"head": clone.head, "baseline": clone.baseline, "notes": clone.notes})

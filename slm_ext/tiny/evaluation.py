@@ -53,6 +53,7 @@ def evaluate(
     workers: int = 2,
     out: Path | None = None,
     on_result: Callable[[int, Task, object], None] | None = None,
+    test_timeout_s: float = 60,
 ) -> dict:
     """Run every task and count.
 
@@ -61,6 +62,7 @@ def evaluate(
         workers: tasks at a time, on one served model.
         out: folder of the records; the same evaluation again reports what is finished there. None keeps nothing.
         on_result: called with (index, task, RunResult) as they end.
+        test_timeout_s: seconds of a verdict; these tests take one or two, and a wrong patch may loop for ever.
 
     Returns:
         `tasks`, `resolved`, `rate`, `wilson_95`, `weights_sha256`, `family` (name → tasks, resolved), `kind` likewise,
@@ -82,7 +84,7 @@ def evaluate(
         stop = context.Event()
         with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(stop,)) as pool:
             try:
-                jobs = {pool.submit(_run, slm, i, task, host, base): i for i, task in enumerate(tasks)}
+                jobs = {pool.submit(_run, slm, i, task, host, base, test_timeout_s): i for i, task in enumerate(tasks)}
                 for job in as_completed(jobs):
                     i = jobs[job]
                     results[i] = _result(job, slm, host, base / f"{i:04d}", weights)
@@ -98,7 +100,6 @@ def evaluate(
     return summary
 
 
-_TEST_SECONDS = 60  # of the verdict; these tests take one or two, and a wrong patch may loop for ever
 _STOP = None
 
 
@@ -131,7 +132,7 @@ def _result(job, slm: str, host: str, folder: Path, weights: str | None):
     return result
 
 
-def _run(slm: str, index: int, task: Task, host: str, base: Path):
+def _run(slm: str, index: int, task: Task, host: str, base: Path, test_timeout_s: float):
     if _STOP is not None and _STOP.is_set():
         raise KeyboardInterrupt
     from slm_ext.runs.request import RunRequest
@@ -142,7 +143,7 @@ def _run(slm: str, index: int, task: Task, host: str, base: Path):
     own_test = f"git checkout -q HEAD -- {task.test_path} && python -m pytest -q -p no:cacheprovider {task.test_path}"
     request = RunRequest(
         slm=slm, repo=str(repo), issue=task.issue, host=host, python=sys.executable,
-        test=own_test, test_timeout_s=_TEST_SECONDS, out=base / f"{index:04d}",
+        test=own_test, test_timeout_s=test_timeout_s, out=base / f"{index:04d}",
         instance_id=f"{index:04d}-{task.family}", keep_clone=False,
     )  # fmt: skip
     return run_task(request)

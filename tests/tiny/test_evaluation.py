@@ -72,6 +72,17 @@ def test_a_task_is_resolved_by_its_own_tests_only(scripted, tmp_path):
     ).read_text()
 
 
+def test_a_patch_that_loops_for_ever_costs_the_time_of_a_verdict(scripted):
+    task = next(t for t in held_out_tasks(20, 5) if t.edit.old.strip().startswith("return"))
+    edit = {"path": task.path, "line": task.edit.line, "old": task.edit.old.strip(), "new": "while True: pass"}
+    ended = []
+    summary = scripted(
+        [task], lambda task: [("edit_line", edit), ("submit", {})],
+        on_result=lambda i, task, result: ended.append(result), test_timeout_s=3,
+    )  # fmt: skip
+    assert summary["resolved"] == 0 and ended[0].submitted
+
+
 def test_the_same_evaluation_again_reports_what_is_there(scripted, tmp_path):
     tasks = held_out_tasks(1, 6)
     first = scripted(tasks, right, out=tmp_path / "out")
