@@ -10,7 +10,7 @@ from slm_ext import paths
 from slm_ext.errors import ServingError
 from slm_ext.registry.servers import is_folder
 
-__all__ = ["adapter_folder", "check_model_folder", "model_folder"]
+__all__ = ["adapter_folder", "check_model_folder", "model_folder", "tensors"]
 
 
 def model_folder(model: str, *, revision: str | None = None, what: str = "model") -> Path:
@@ -72,6 +72,14 @@ def adapter_folder(adapter: str) -> Path:
         if not (folder / name).is_file():
             raise _broken(folder, "adapter", f"no {name}")
     return folder
+
+
+def tensors(file: Path) -> dict[str, dict]:
+    """The header of a safetensors file: dtype, shape and data_offsets by the tensor's name."""
+    with open(file, "rb") as stream:
+        header = json.loads(stream.read(struct.unpack("<Q", stream.read(8))[0]))
+    header.pop("__metadata__", None)
+    return header
 
 
 def _hub_snapshot(model: str, revision: str | None, what: str) -> Path:
