@@ -45,6 +45,8 @@ class ServerSpec(BaseModel):
     """Upper bound of the prefix cache, entries."""
     max_streams: Count | None = None
     """Requests decoded at the same time."""
+    queue_limit: Count = 64
+    """Requests that may wait for a free stream; one more gets HTTP 429. For the `slm` engine."""
     context_tokens: Count | None = None
     """The window, tokens; enforced by the `slm` engine."""
     host: Text = "127.0.0.1"
@@ -55,7 +57,9 @@ class ServerSpec(BaseModel):
     startup_timeout_s: Seconds = 300
     """Seconds until the first token must have come back."""
     stall_timeout_s: Seconds = 120
-    """Seconds without progress, with work in flight, after which a server counts as stuck."""
+    """Seconds without progress, with work in flight, after which a server counts as stuck and is restarted."""
+    idle_probe_s: Seconds = 60
+    """Seconds without work after which an idle server is asked for one token."""
     stop_grace_s: Annotated[float, number, Field(ge=0, allow_inf_nan=False)] = 10
     """Seconds between TERM and KILL."""
     max_tokens: Count | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from .identity import Identity, fingerprint, folder_identity
-from .launch import Launch
+from .launch import Launch, life
 
 __all__ = ["command_launch"]
 
@@ -29,11 +29,5 @@ def command_launch(provider) -> Launch:
         fingerprint=fingerprint(
             {"argv": argv, "env": spec.env, "host": spec.host, "port": spec.port, "identity": identity.model_dump()}
         ),
-        secret_env=dict(spec.env),
-        host=spec.host,
-        port=spec.port,
-        ttl_s=spec.ttl_s,
-        startup_timeout_s=spec.startup_timeout_s,
-        grace_s=spec.stop_grace_s,
-        log_path=str(Path(spec.log_path).expanduser().resolve()) if spec.log_path else "",
+        **life(provider),
     )

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
-from . import states
 from .identity import Identity
 
 __all__ = ["ServerHandle", "State"]
 
 State = Literal["starting", "ready", "degraded", "stopping", "stopped", "failed"]
+
+
+class _Hold(Protocol):
+    def look(self) -> State: ...
+
+    def revive(self, known: Identity, timeout_s: float | None) -> dict[str, Any]: ...
+
+    def release(self) -> None: ...
 
 
 class ServerHandle(BaseModel):
@@ -35,32 +40,54 @@ class ServerHandle(BaseModel):
     started_at: str | None = None
     """ISO 8601, UTC."""
     log_path: str | None = None
+    engine: Literal["slm", "plain", "command"] | None = None
+    """What answers there; None for an endpoint that others run."""
+    context_tokens: int | None = None
+    """The window that our own engine enforces, tokens."""
+    notes: list[str] = Field(default_factory=list)
+    """What the engine says about its settings, e.g. that a draft model switches batching off."""
 
-    _folder: Path | None = PrivateAttr(default=None)
-    _release: Callable[[], None] | None = PrivateAttr(default=None)
+    _hold: _Hold | None = PrivateAttr(default=None)
+    _released: bool = PrivateAttr(default=False)
 
     @property
     def managed(self) -> bool:
         """Whether we keep the server."""
-        return self._folder is not None
+        return self._hold is not None
 
     def refresh(self) -> State:
-        """Read the state anew: `failed` or `stopped` where the server ended. Declared endpoints stay as they are."""
-        if self._folder is not None:
-            written = states.read(self._folder)
-            if written is None or (written["state"] not in ("failed", "stopped") and not states.keeper_alive(written)):
-                self.state = "failed"
-            elif written["child_pid"] not in (None, self.pid):
-                self.state = "stopped"  # another server took its place
-            else:
-                self.state = written["state"]
+        """Read the state anew. Declared endpoints stay as they are.
+
+        `starting`: it died or hung, and is being started again. `stopped`: it ended, or another start took its place,
+        which `revive` joins. `failed`: it cannot be started, or its keeper was killed.
+        """
+        if self._hold is not None:
+            self.state = self._hold.look()
         return self.state
+
+    def revive(self, timeout_s: float | None = None) -> None:
+        """After a failed connection: wait for the restarted server, or start it anew; then this handle is its handle.
+
+        Does nothing for an endpoint that others run, and little where the server answers.
+
+        Args:
+            timeout_s: seconds to wait; default: the provider's startup_timeout_s and stop_grace_s.
+
+        Raises:
+            StartFailed: not ready in time; or it died three times within ten minutes.
+            WrongModel: what was started serves other weights or another template than before.
+            ServingError: it was stopped on request, or cannot be started.
+        """
+        if self._hold is None or self._released:
+            return
+        for name, value in self._hold.revive(self.identity, timeout_s).items():
+            setattr(self, name, value)
 
     def release(self) -> None:
         """Give the lease back. The last one of a server without idle time waits until that server is gone."""
-        release, self._release = self._release, None
-        if release is not None:
-            release()
+        if self._hold is not None and not self._released:
+            self._released = True
+            self._hold.release()
 
     def __enter__(self) -> ServerHandle:
         return self

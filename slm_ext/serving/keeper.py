@@ -1,32 +1,36 @@
 """The process that owns one server: `python -m slm_ext.serving.keeper STATE_DIR`.
 
 It detaches, starts the engine of `launch.json` as a process group of its own, drains its output to the log, writes
-`state.json`, and ends the engine and itself when no lease is live and the idle time is over, or on TERM. It never
-imports mlx, nor anything else that is slow.
+`state.json`, starts the engine again when it died or hangs, and ends it and itself when no lease is live and the idle
+time is over, or on TERM. It never imports mlx, nor anything else that is slow.
+
+`starting` has the start up to the first token, `watching` whether a server that was ready still works, `deaths` when
+starting it again would be no use.
 """
 
 from __future__ import annotations
 
 import os
+import secrets
 import signal
-import subprocess
 import sys
 import time
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from . import leases, ports, states
-from .logdrain import LogDrain
-from .processes import birth, end_group
-from .readiness import EngineFailed, Probe
+from . import deaths, leases, states
+from .child import adopt_orphans
+from .logdrain import keep_copy
+from .processes import birth
+from .readiness import EngineFailed
+from .starting import Start
+from .watching import Watcher
 
 __all__ = ["Keeper", "main"]
 
-STARTING_TICK_S = 0.02
 READY_TICK_S = 0.2
-PORT_TRIES = 5
+STUCK_GRACE_S = 2
 
 
 class Ended(Exception):
@@ -42,23 +46,28 @@ class Keeper:
         if launch is None:
             raise SystemExit(f"no launch.json in {folder}")
         self.launch = launch
-        self.child: subprocess.Popen | None = None
-        self.drain: LogDrain | None = None
+        self.token = secrets.token_urlsafe(32) if launch["port_from_child"] else ""
+        self.current: Start | None = None
+        self.was_ready = False
         self.told_to_stop = False
         self.keep_until = time.monotonic()
-        carried = ("engine", "model_path", "model_id", "identity", "log_path", "fingerprint")
+        carried = ("engine", "name", "model_path", "model_id", "identity", "log_path", "fingerprint")
         self.state: dict[str, Any] = {
             "state": "starting",
             "stage": "starting",
             "pid": os.getpid(),
             "start_time": birth(os.getpid()),
-            "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "started_at": _now(),
+            "launch_id": None,
             "child_pid": None,
             "child_start_time": None,
             "port": None,
             "base_url": None,
             "keep_until": None,
+            "late": None,
             "error": None,
+            "deaths": deaths.carried(states.read(folder), time.time()),
+            "restarts": 0,
             **{key: launch.get(key) for key in carried},
         }
 
@@ -71,110 +80,88 @@ class Keeper:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._on_signal)
         try:
-            self.start()
-            while True:
-                self.watch()
-                time.sleep(READY_TICK_S)
+            self.live()
         except Ended:
             self.publish(state="stopping")
             self.end_child()
-            self.publish(state="stopped", child_pid=None)
+            died = [] if self.told_to_stop else self.state["deaths"]  # a stop on request forgets them
+            self.publish(state="stopped", child_pid=None, deaths=died)
             return 0
         except EngineFailed as error:
             self.end_child()
-            self.publish(state="failed", error={"kind": error.kind, "message": str(error)}, child_pid=None)
+            tail = states.log_tail(self.launch["log_path"])
+            self.publish(
+                state="failed", error={"kind": error.kind, "message": str(error), "log_tail": tail}, child_pid=None
+            )
             return 1
         except BaseException as error:
             self.end_child()
             message = f"the keeper itself failed: {error!r}, see {self.folder / 'keeper.log'}"
             self.publish(state="failed", error={"kind": "keeper", "message": message}, child_pid=None)
             raise
+        finally:
+            for name in ("token", "ready.json"):
+                (self.folder / name).unlink(missing_ok=True)
+        return 0
 
-    def _on_signal(self, number, frame) -> None:
-        self.told_to_stop = True
-
-    # -- starting ------------------------------------------------------------------------------------------------------
+    def live(self) -> None:
+        """From the first start, over the deaths, to the end. Raises Ended or EngineFailed."""
+        if self.token:
+            states.write_text(self.folder / "token", self.token)
+        while True:
+            try:
+                self.start()
+                self.keep()
+            except EngineFailed as error:
+                if not self.was_ready:
+                    raise
+                self.mourn(error)
 
     def start(self) -> None:
-        """Bring the engine to its first token; another port where somebody was quicker on the chosen one."""
-        deadline = time.monotonic() + self.launch["startup_timeout_s"]
-        fixed = self.launch["port"]
-        for _ in range(1 if fixed else PORT_TRIES):
-            port = fixed or ports.free_port(self.launch["host"])
-            self.spawn(port)
-            if self.await_bound(port, deadline):
-                self.await_token(deadline)
-                self.publish(state="ready", stage="ready")
-                return
-            self.end_child()
-        who = ports.holder(port)
-        raise EngineFailed("port_taken", f"port {port} is held by {who or 'another process'}")
+        """Bring the engine to its first token."""
+        self.current = Start(self)
+        found = self.current.run()
+        self.was_ready = True
+        self.publish(state="ready", stage="ready", **found)
 
-    def spawn(self, port: int) -> None:
-        host = self.launch["host"]
-        base_url = f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
-        argv = [part.replace("{port}", str(port)).replace("{host}", host) for part in self.launch["argv"]]
+    def keep(self) -> None:
+        """Until it ends: publish how it fares. Raises Ended, or EngineFailed where it died or is stuck."""
+        watcher = Watcher(self.current, self.launch)
         try:
-            self.child = subprocess.Popen(
-                argv,
-                cwd=self.folder,
-                env={**os.environ, **self.launch["env"]},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
-            )
-        except OSError as error:
-            raise EngineFailed("exited", f"{argv[0]} cannot be started: {error.strerror}") from error
-        self.drain = LogDrain(self.child.stdout, Path(self.launch["log_path"]))
-        self.drain.start()
-        self.publish(
-            child_pid=self.child.pid,
-            child_start_time=birth(self.child.pid),
-            port=port,
-            base_url=base_url,
-            stage="starting",
-        )
+            while True:
+                self.watch()
+                verdict = watcher.verdict
+                if verdict.stuck:
+                    raise EngineFailed("stalled", verdict.stuck)
+                state = "degraded" if verdict.late else "ready"
+                if state != self.state["state"]:
+                    self.publish(state=state, late=verdict.late or None)
+                time.sleep(READY_TICK_S)
+        finally:
+            watcher.close()
 
-    def await_bound(self, port: int, deadline: float) -> bool:
-        """Wait until the child listens on `port`. False where it is somebody else who does."""
-        while not ports.answers(self.launch["host"], port):
-            self.starting_tick(deadline)
-        if not ports.owned_by_group(self.state["child_pid"], port):
-            return False
-        self.publish(stage="loading")
-        return True
-
-    def await_token(self, deadline: float) -> None:
-        """Wait until one token came back from the right model."""
-        asked = Probe(self.state["base_url"], self.launch)
-        while True:
-            self.starting_tick(deadline)
-            if asked.is_alive():
-                continue
-            if asked.error is None:
-                return
-            if not asked.again:
-                raise asked.error
-            asked = Probe(self.state["base_url"], self.launch)
-
-    def starting_tick(self, deadline: float) -> None:
-        self.watch()
-        if time.monotonic() > deadline:
-            seconds = self.launch["startup_timeout_s"]
-            raise EngineFailed("timeout", f"no token within startup_timeout_s = {seconds:g} seconds")
-        time.sleep(STARTING_TICK_S)
-
-    # -- keeping -------------------------------------------------------------------------------------------------------
+    def mourn(self, error: EngineFailed) -> None:
+        """After a death. Returns where the server should be started again."""
+        now = time.time()
+        died = deaths.recent([*self.state["deaths"], now], now)
+        self.publish(state="starting", stage="restarting", late=None, deaths=died, launch_id=None)
+        self.was_ready = False
+        self.end_child(min(self.launch["grace_s"], STUCK_GRACE_S))
+        if error.kind == "stalled":
+            keep_copy(Path(self.launch["log_path"]))
+        if deaths.is_loop(died, now):
+            raise EngineFailed("crash_loop", f"it died {len(died)} times within ten minutes; the last time: {error}")
+        if not leases.live(self.folder) and time.monotonic() >= self.keep_until:
+            raise error
+        self.publish(child_pid=None, restarts=self.state["restarts"] + 1)
 
     def watch(self) -> None:
         """One look at everything that can end a server."""
         if self.told_to_stop:
             raise Ended
-        status = self.child.poll() if self.child else None
-        if status is not None:
-            raise EngineFailed("exited", f"the server process ended with {_status(status)}")
+        child = self.current.child if self.current else None
+        if child and (how := child.ended()):
+            raise EngineFailed("exited", f"the server process ended with {how}")
         now = time.monotonic()
         ttls = leases.live(self.folder)
         if ttls:
@@ -199,68 +186,18 @@ class Keeper:
         except Timeout:
             return
 
-    def end_child(self) -> None:
-        """TERM, grace, KILL, reap; also what left the group. Safe to call again, and without a child."""
-        child, drain, self.child = self.child, self.drain, None
-        if child is None or drain is None:
-            return
-        strays = _descendants()
-        if end_group(child.pid, self.launch["grace_s"], reap=_reap):
-            drain.note(f"slm-ext: KILL was needed {self.launch['grace_s']:g} s after TERM")
-        for process in strays:
-            _kill(process)
-        _reap()
-        drain.join(timeout=2)
+    def end_child(self, grace_s: float | None = None) -> None:
+        """End the process of the current start. Safe to call again, and before any start."""
+        start, self.current = self.current, None
+        if start is not None and start.child is not None:
+            start.child.end(self.launch["grace_s"] if grace_s is None else grace_s)
+
+    def _on_signal(self, number, frame) -> None:
+        self.told_to_stop = True
 
 
-def _status(status: int) -> str:
-    if status >= 0:
-        return f"exit code {status}"
-    try:
-        return f"signal {signal.Signals(-status).name}"
-    except ValueError:
-        return f"signal {-status}"
-
-
-def _descendants() -> list:
-    import psutil
-
-    return psutil.Process().children(recursive=True)
-
-
-def _kill(process) -> None:
-    import psutil
-
-    with suppress(psutil.Error):
-        process.kill()  # psutil checks the start time first
-
-
-def _reap() -> None:
-    """Collect every dead child, adopted ones too."""
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        pass
-
-
-_libc = None
-
-
-def _adopt_orphans() -> None:
-    """Linux: descendants whose parent dies become ours (PR_SET_CHILD_SUBREAPER), so that none is lost sight of."""
-    global _libc
-    if sys.platform == "linux":
-        import ctypes
-
-        _libc = ctypes.CDLL(None)
-        _libc.prctl(36, 1, 0, 0, 0)
-
-
-def _die_with_parent() -> None:
-    """In the child, Linux: TERM when the keeper is killed (PR_SET_PDEATHSIG)."""
-    if _libc is not None:
-        _libc.prctl(1, int(signal.SIGTERM), 0, 0, 0)
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -280,7 +217,7 @@ def main(arguments: list[str] | None = None) -> int:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    _adopt_orphans()
+    adopt_orphans()
     keeper = Keeper(folder)
     keeper.publish()
     os.write(writing, b"1")

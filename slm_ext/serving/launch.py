@@ -10,7 +10,7 @@ from slm_ext.errors import ServingError
 
 from . import states
 
-__all__ = ["LOOPBACK", "Launch", "launch_for"]
+__all__ = ["LOOPBACK", "Launch", "launch_for", "life"]
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -21,18 +21,27 @@ class Launch:
 
     engine: str
     argv: list[str]
-    """Command line; `{port}` and `{host}` are filled in by the keeper."""
+    """Command line; `{port}`, `{host}`, `{config}` and `{ready_file}` are filled in by the keeper."""
     model_id: str
     """What requests have to name."""
     model_path: str
     identity: dict[str, Any]
     fingerprint: str
+    name: str = ""
+    """Of the provider it was made for; others may share the server."""
     env: dict[str, str] = field(default_factory=dict)
     secret_env: dict[str, str] = field(default_factory=dict)
+    config: dict[str, Any] | None = None
+    """Settings of our own engine. The keeper adds host, port, ready_file and launch_id and writes `engine.json`."""
+    port_from_child: bool = False
+    """Whether it is our own engine: it binds the port itself and reports it in the ready file, wants a token, and
+    says what it serves at `/slm/info`."""
     host: str = "127.0.0.1"
     port: int = 0
     ttl_s: float = 0
     startup_timeout_s: float = 300
+    stall_timeout_s: float = 120
+    idle_probe_s: float = 60
     grace_s: float = 10
     unavailable_is_final: bool = False
     """Whether HTTP 503 means that the engine is dead (plain mlx_lm.server) rather than still loading."""
@@ -42,6 +51,23 @@ class Launch:
         data = asdict(self)
         del data["secret_env"]
         states.write_json(folder / "launch.json", {"schema_version": states.SCHEMA_VERSION, **data})
+
+
+def life(provider) -> dict[str, Any]:
+    """The fields of a `Launch` that are the same for every engine: where, how long, how patient."""
+    spec = provider.server
+    return {
+        "name": provider.name,
+        "secret_env": dict(spec.env),
+        "host": spec.host,
+        "port": spec.port,
+        "ttl_s": spec.ttl_s,
+        "startup_timeout_s": spec.startup_timeout_s,
+        "stall_timeout_s": spec.stall_timeout_s,
+        "idle_probe_s": spec.idle_probe_s,
+        "grace_s": spec.stop_grace_s,
+        "log_path": str(Path(spec.log_path).expanduser().resolve()) if spec.log_path else "",
+    }
 
 
 def launch_for(provider) -> Launch:
@@ -56,7 +82,7 @@ def launch_for(provider) -> Launch:
         raise ServingError(
             f"serve provider {provider.name!r}",
             seen=f"host: {spec.host}",
-            allowed=f"a loopback address ({', '.join(LOOPBACK)}): the server has no authentication",
+            allowed=f"a loopback address ({', '.join(LOOPBACK)}): servers are for this machine only",
             next_step="remove `host` from the provider's `server`",
         )
     if spec.command:
@@ -67,9 +93,6 @@ def launch_for(provider) -> Launch:
         from .plain import plain_launch
 
         return plain_launch(provider)
-    raise ServingError(
-        f"serve provider {provider.name!r}",
-        seen=f"engine: {spec.engine}",
-        allowed="plain (the unmodified mlx_lm.server), or a `command`",
-        next_step="set `engine: plain` in the provider's `server`",
-    )
+    from .engine_launch import slm_launch
+
+    return slm_launch(provider)

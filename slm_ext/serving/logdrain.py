@@ -6,12 +6,22 @@ The log is bounded: past `LIMIT` bytes it moves to `<log>.1` and begins anew.
 from __future__ import annotations
 
 import os
+import shutil
 import threading
+from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["LogDrain"]
+__all__ = ["LogDrain", "keep_copy"]
 
 LIMIT = 16 * 1024 * 1024
+COPIES = 9
+
+
+def keep_copy(log: Path) -> None:
+    """Copy `server.log` to `server.stall-1.log`, or the next free number; the last one is taken again and again."""
+    numbered = [log.with_name(f"{log.stem}.stall-{number}{log.suffix}") for number in range(1, COPIES + 1)]
+    with suppress(OSError):
+        shutil.copyfile(log, next((path for path in numbered if not path.exists()), numbered[-1]))
 
 
 class LogDrain(threading.Thread):
@@ -20,10 +30,13 @@ class LogDrain(threading.Thread):
     def __init__(self, stream, path: Path):
         super().__init__(daemon=True)
         self.stream, self.path = stream, path
+        self.bytes = 0
+        """What came so far."""
         self._rotate()
 
     def run(self) -> None:
         while chunk := os.read(self.stream.fileno(), 65536):
+            self.bytes += len(chunk)
             self._write(chunk)
         self.stream.close()
 

@@ -1,7 +1,8 @@
 """The state file of one managed server: written by its keeper alone, read by everybody.
 
 `servers_dir()/<fingerprint>/` holds `launch.json` (what to start, written by the client), `state.json`, `leases/`,
-`lock` and `server.log`. States: starting, ready, degraded, stopping, stopped, failed. Standard library only.
+`lock`, `server.log`, and for our own engine `engine.json`, `ready.json` and `token`. States: starting, ready, degraded,
+stopping, stopped, failed. Standard library only.
 """
 
 from __future__ import annotations
@@ -14,18 +15,35 @@ from typing import Any, TypeGuard
 
 from .processes import alive
 
-__all__ = ["SCHEMA_VERSION", "SETTLED", "keeper_alive", "log_tail", "read", "read_json", "write", "write_json"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "UP",
+    "child_alive",
+    "keeper_alive",
+    "log_tail",
+    "read",
+    "read_json",
+    "write",
+    "write_json",
+    "write_text",
+]
 
 SCHEMA_VERSION = 1
-SETTLED = ("ready", "stopped", "failed")
+UP = ("ready", "degraded")
+"""The states of a server that has answered and was not told to end."""
 
 
 def write_json(path: Path, data: dict[str, Any]) -> None:
     """Replace `path` at once: a reader sees the old document or the new one. Only the owner may read it."""
+    write_text(path, json.dumps(data, indent=1))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Like `write_json`, for a text as it is."""
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mkstemp gives mode 0600
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            json.dump(data, stream, indent=1)
+            stream.write(text)
         os.replace(name, path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
@@ -54,6 +72,11 @@ def read(folder: Path) -> dict[str, Any] | None:
 def keeper_alive(state: dict[str, Any] | None) -> TypeGuard[dict[str, Any]]:
     """Whether the keeper that wrote `state` still runs. False also for a later process with its pid."""
     return state is not None and alive(state.get("pid"), state.get("start_time"))
+
+
+def child_alive(state: dict[str, Any] | None) -> bool:
+    """Whether the server process that `state` names still runs, kept or not."""
+    return state is not None and alive(state.get("child_pid"), state.get("child_start_time"))
 
 
 def log_tail(path: str | Path | None, lines: int = 20) -> str:

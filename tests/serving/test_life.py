@@ -227,14 +227,23 @@ def test_killed_keeper_takes_the_server_along_and_the_next_call_starts_anew(fake
     handle.release()
 
 
-def test_dead_server_is_noticed_and_replaced(fake, home):
+def test_dead_server_is_started_again_by_its_keeper(fake, home):
     handle = acquire(fake())
-    os.kill(handle.pid, signal.SIGKILL)
-    wait_until(lambda: handle.refresh() == "failed", 2)
-    assert settled(home)["error"]["message"] == "the server process ended with signal SIGKILL"
-    with acquire(fake()) as again:
-        assert again.refresh() == "ready" and handle.refresh() == "stopped"
+    first, url, keeper = handle.pid, handle.base_url, settled(home)["pid"]
+    os.kill(first, signal.SIGKILL)
+    killed = time.monotonic()
+    wait_until(lambda: handle.refresh() == "starting", 2)
+    handle.revive()
+    assert time.monotonic() - killed < 3
+    assert handle.pid != first and handle.refresh() == "ready" and handle.base_url == url
+    assert probe.one_token(handle.base_url, handle.model_id).status == 200
+    state = settled(home)
+    assert state["pid"] == keeper and len(state["deaths"]) == 1 and state["restarts"] == 1
+    assert "fake engine, pid" in Path(f"{handle.log_path}.1").read_text(), "the log of the dead one is kept"
+    with acquire(fake()) as other:
+        assert other.pid == handle.pid
     handle.release()
+    assert gone(handle.pid)
 
 
 def test_state_of_a_recycled_pid_is_stale(fake, home):
