@@ -1,0 +1,13 @@
+"""Our own engine over mlx-lm: the child process `python -m slm_ext.serving.engine CONFIG.json`.
+
+    app        HTTP: the OpenAI API, its errors, who may ask (Starlette on uvicorn, the main thread)
+    request    a request's body, checked; nothing in it is ignored in silence
+    prompts    messages → text → tokens
+    scheduler  one thread that owns MLX: prefill in chunks, decode in a batch, one job after another with a draft
+    batch      the running batch: one forward pass and one token for every stream
+    constraint the grammar of a request as a mask over the next token
+    replies    generated text → message with tool calls, at once or as a stream
+
+A request becomes a `Job`; the scheduler fills it. This is the only folder of slm-ext that imports mlx, and nothing outside
+of it imports this folder.
+"""

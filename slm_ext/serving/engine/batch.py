@@ -1,0 +1,140 @@
+"""Decoding several requests at once: each step is one forward pass and gives every stream its next token.
+
+Two things differ from mlx-lm's own batch. A mask is computed while the forward pass runs, since only the drawing has to wait
+for it. And nothing is normalized or copied for log probabilities that nobody asked for.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mlx.core as mx
+import numpy as np
+
+from .job import Job, TokenLogprob
+
+__all__ = ["Batch", "logprob_of"]
+
+_CLEAR_EVERY = 512
+
+
+class Batch:
+    """The streams that are being decoded.
+
+    Args:
+        model: mlx-lm's.
+        capacity: most streams.
+    """
+
+    def __init__(self, model: Any, capacity: int):
+        self._model, self.capacity = model, capacity
+        self.jobs: list[Job] = []
+        self._cache: list[Any] = []
+        self._inputs: mx.array | None = None  # the token that each stream feeds next
+        self._fresh: set[int] = set()  # jobs whose input is the end of their prompt, not a token of theirs
+        self._rows: dict[int, mx.array] = {}  # log probabilities from which a job's input was drawn
+        self._steps = 0
+
+    def join(self, job: Job, cache: list[Any]) -> None:
+        """Take in a stream whose prompt, but for the last token, is in `cache`."""
+        merged = [layer.merge([layer]) for layer in cache]
+        token = mx.array([job.prompt.ids[-1]], dtype=mx.uint32)
+        if self._inputs is None or not self.jobs:
+            self._cache, self._inputs = merged, token
+        else:
+            for mine, other in zip(self._cache, merged, strict=True):
+                mine.extend(other)
+            self._inputs = mx.concatenate([self._inputs, token])
+        self.jobs.append(job)
+        self._fresh.add(job.number)
+
+    def step(self) -> list[tuple[Job, int]]:
+        """One forward pass. Returns the tokens that went in, with their streams: they are now part of the answers."""
+        inputs, jobs, fresh, rows = self._inputs, self.jobs, self._fresh, self._rows
+        logits = self._model(inputs[:, None], cache=self._cache)[:, -1, :]
+        if any(job.constraint or job.processors for job in jobs):
+            mx.async_eval(logits)  # runs while the tokens are looked at and the masks are made
+            tokens = inputs.tolist()
+            self._inputs, self._rows = self._draw(self._shaped(logits, tokens))
+            mx.async_eval(self._inputs)
+        else:
+            self._inputs, self._rows = self._draw(logits)
+            mx.async_eval(self._inputs)
+            tokens = inputs.tolist()
+        self._fresh = set()
+        self._steps += 1
+        if self._steps % _CLEAR_EVERY == 0:
+            mx.clear_cache()
+        given = [(job, token) for job, token in zip(jobs, tokens, strict=True) if job.number not in fresh]
+        for job, token in given:
+            if job.number in rows:
+                job.logprobs.append(logprob_of(rows[job.number], token, job.top_logprobs or 0))
+        return given
+
+    def leave(self, jobs: list[Job]) -> list[tuple[Job, list[Any]]]:
+        """Let streams go. Returns each with its cache, which holds its prompt and all its tokens."""
+        gone = {job.number for job in jobs}
+        left = [
+            (job, [layer.extract(i) for layer in self._cache]) for i, job in enumerate(self.jobs) if job.number in gone
+        ]
+        keep = [i for i, job in enumerate(self.jobs) if job.number not in gone]
+        self.jobs = [self.jobs[i] for i in keep]
+        self._fresh -= gone
+        self._rows = {number: row for number, row in self._rows.items() if number not in gone}
+        if keep:
+            for layer in self._cache:
+                layer.filter(keep)
+            self._inputs = self._inputs[mx.array(keep)]
+        else:
+            self._cache, self._inputs = [], None
+        return left
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the keys and values."""
+        return sum(layer.nbytes for layer in self._cache)
+
+    def _shaped(self, logits: mx.array, tokens: list[int]) -> mx.array:
+        """Penalties first, grammars last, so that nothing brings back what a grammar forbids."""
+        if any(job.processors for job in self.jobs):
+            rows = []
+            for i, (job, token) in enumerate(zip(self.jobs, tokens, strict=True)):
+                row = logits[i : i + 1]
+                if job.processors:
+                    seen = mx.array([*job.prompt.ids, *job.ids, *([] if job.number in self._fresh else [token])])
+                    for processor in job.processors:
+                        row = processor(seen, row)
+                rows.append(row)
+            logits = mx.concatenate(rows)
+        masks: dict[int, np.ndarray] = {}
+        for i, (job, token) in enumerate(zip(self.jobs, tokens, strict=True)):
+            if job.constraint is None:
+                continue
+            if job.number not in self._fresh:
+                job.constraint.consume(token)
+            row = job.constraint.row()
+            if row is not None:
+                masks[i] = row
+        if not masks:
+            return logits
+        if len(self.jobs) == 1:
+            return logits + mx.array(masks[0])
+        whole = np.zeros(logits.shape, dtype=np.float32)
+        for i, row in masks.items():
+            whole[i] = row
+        return logits + mx.array(whole)
+
+    def _draw(self, logits: mx.array) -> tuple[mx.array, dict[int, mx.array]]:
+        wanted = [i for i, job in enumerate(self.jobs) if job.top_logprobs is not None]
+        rows = {self.jobs[i].number: logits[i] - mx.logsumexp(logits[i]) for i in wanted}
+        first = self.jobs[0].sampler
+        if all(job.sampler is first for job in self.jobs):
+            return first(logits), rows
+        drawn = [job.sampler(logits[i : i + 1]) for i, job in enumerate(self.jobs)]
+        return mx.concatenate(drawn), rows
+
+
+def logprob_of(row: mx.array, token: int, top: int) -> TokenLogprob:
+    """What `row`, log probabilities of the vocabulary, says of `token` and of the `top` likeliest."""
+    order = mx.argsort(-row)[:top].tolist() if top else []
+    return TokenLogprob(token, row[token].item(), [(i, row[i].item()) for i in order])

@@ -1,0 +1,103 @@
+"""Messages as tokens.
+
+What a model generated is kept as the tokens it chose: when the conversation comes back with an observation behind it, the
+known text is replaced by its tokens and only the rest is tokenized. So the prefix cache fits also where the model spelled
+a word in an unusual way (as constrained decoding makes it do), and long prompts are not tokenized again and again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+from typing import Any
+
+from .errors import ApiError
+
+__all__ = ["Prompt", "Prompts"]
+
+KEPT = 64
+
+
+class Prompt:
+    """A prompt as text and token ids. `in_thinking`: it ends inside the model's thinking. `sha`: of the text."""
+
+    def __init__(self, text: str, ids: list[int], in_thinking: bool = False):
+        self.text, self.ids, self.in_thinking = text, ids, in_thinking
+
+    @property
+    def sha(self) -> str:
+        return hashlib.sha256(self.text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class Prompts:
+    """Renders and tokenizes for one model. Call it from one thread at a time: tokenizers are not made for more."""
+
+    def __init__(self, tokenizer: Any, template_args: dict[str, Any] | None = None):
+        self._tokenizer, self._template_args = tokenizer, template_args or {}
+        self._known: OrderedDict[str, list[int]] = OrderedDict()
+        self._lock = threading.Lock()
+        self._ends = [tokenizer.convert_ids_to_tokens(i) for i in tokenizer.eos_token_ids]
+
+    def chat(self, messages: list[dict], tools: list[dict] | None, template_args: dict[str, Any] | None) -> Prompt:
+        """The conversation, rendered by the model's chat template, up to where the assistant speaks.
+
+        Raises:
+            ApiError: 400 where there is no template, or it refuses the messages.
+        """
+        if not self._tokenizer.has_chat_template:
+            raise ApiError(400, "this model has no chat template; use /v1/completions", code="no_chat_template")
+        arguments = {**self._template_args, **(template_args or {})}
+        try:
+            text = self._tokenizer.apply_chat_template(
+                messages, tools=tools, tokenize=False, add_generation_prompt=True, **arguments
+            )
+        except Exception as error:  # a template is a program: it raises what it likes
+            raise ApiError(400, f"the chat template refuses these messages: {error}", param="messages") from None
+        start = self._tokenizer.think_start if self._tokenizer.has_thinking else None
+        return Prompt(text, self._encode(text), bool(start) and text.rstrip().endswith(start))
+
+    def plain(self, prompt: str | list) -> Prompt:
+        """A prompt of the completions endpoint. Raises ApiError (400) where it is empty or more than one."""
+        if isinstance(prompt, list) and len(prompt) == 1 and isinstance(prompt[0], str):
+            prompt = prompt[0]
+        if isinstance(prompt, str):
+            text, ids = prompt, list(self._tokenizer.encode(prompt))
+        elif all(isinstance(item, int) for item in prompt):
+            size = len(self._tokenizer)
+            if any(not 0 <= item < size for item in prompt):
+                raise ApiError(400, f"prompt: token ids are 0 to {size - 1}", param="prompt")
+            text, ids = self._tokenizer.decode(prompt), list(prompt)
+        else:
+            raise ApiError(400, "prompt: one prompt a request, as text or as token ids", param="prompt")
+        if not ids:
+            raise ApiError(400, "the prompt is empty; allowed: at least one token", param="prompt", code="empty_prompt")
+        return Prompt(text, ids)
+
+    def learn(self, prompt: Prompt, answer: str, ids: list[int], stopped_by: int | None) -> None:
+        """Remember the tokens behind `prompt` and its finished answer, `ids` being those that follow the prompt's.
+
+        Args:
+            stopped_by: the end token among them, by which the model ended its turn; without one nothing is remembered,
+                since text cut anywhere else would be tokenized together with what follows it.
+        """
+        if stopped_by is None:
+            return
+        end = self._tokenizer.convert_ids_to_tokens(stopped_by)
+        with self._lock:
+            self._known[prompt.text + answer + end] = prompt.ids + ids
+            while len(self._known) > KEPT:
+                self._known.popitem(last=False)
+
+    def _encode(self, text: str) -> list[int]:
+        with self._lock:
+            known = [key for key in self._known if text.startswith(key)]
+            best = max(known, key=len, default="")
+            if best:
+                self._known.move_to_end(best)
+            head = list(self._known.get(best, ()))
+        rest = text[len(best) :]
+        ids = head + (self._tokenizer.encode(rest, add_special_tokens=False) if rest else [])
+        if not ids:
+            raise ApiError(400, "the prompt is empty", param="messages", code="empty_prompt")
+        return ids

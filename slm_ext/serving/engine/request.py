@@ -1,0 +1,265 @@
+"""A request's body, checked. Explicit nulls count as left out; what we cannot honour is refused by name.
+
+`ChatRequest` and `TextRequest` hold the fields of the OpenAI API that are honoured. Fields without a meaning for one local
+model (`user`, `metadata`…) are accepted; every other one is a 400, so that no client believes in a setting that does nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from slm_ext.toolcalls import FORMATS
+
+from .errors import ApiError
+
+__all__ = ["ChatRequest", "SlmFields", "TextRequest", "read_request"]
+
+Tool = dict[str, Any]
+
+
+class SlmFields(BaseModel):
+    """Our own part of a chat request, under `slm`."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    domains: dict[str, list[dict[str, Any]]] | None = None
+    """Where argument values come from: tool → cases of {argument: {enum | substring | items}}."""
+    thought_chars: Annotated[int, Field(ge=0, le=100_000)] = 0
+    """Characters of free text allowed before a call that `tool_choice` requires."""
+    wire_format: str | None = None
+    """How calls are written, where it is not the model's own way."""
+    show_tools: bool = True
+    """False where the messages describe the tools already."""
+    constrain: bool = True
+    """False lets the model write calls as it likes; they are read and checked all the same."""
+
+    @field_validator("wire_format")
+    @classmethod
+    def _known(cls, value: str | None) -> str | None:
+        if value is not None and value not in FORMATS:
+            raise ValueError(f"one of {', '.join(FORMATS)}")
+        return value
+
+
+class _Sampling(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    model: str
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    temperature: Annotated[float, Field(ge=0, le=10)] | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    top_k: Annotated[int, Field(ge=-1)] | None = None
+    min_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    repetition_penalty: Annotated[float, Field(gt=0)] | None = None
+    presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    logit_bias: dict[str, Annotated[float, Field(ge=-100, le=100)]] | None = None
+    seed: int | None = None
+    stop: str | list[str] | None = None
+    stream: bool = False
+    stream_options: dict[Literal["include_usage"], bool] | None = None
+    n: Literal[1] = 1
+    user: Any = None
+    metadata: Any = None
+    store: Literal[False] = False
+    service_tier: Any = None
+    safety_identifier: Any = None
+    prompt_cache_key: Any = None
+
+    @field_validator("stop")
+    @classmethod
+    def _stops(cls, value: str | list[str] | None) -> list[str]:
+        stops = [value] if isinstance(value, str) else list(value or [])
+        if len(stops) > 16 or not all(stops):
+            raise ValueError("at most 16 texts, none of them empty")
+        return stops
+
+    @field_validator("logit_bias")
+    @classmethod
+    def _ids(cls, value: dict[str, float] | None) -> dict[str, float] | None:
+        if value and not all(key.isdecimal() for key in value):
+            raise ValueError("keys are token ids")
+        return value
+
+    @property
+    def stops(self) -> list[str]:
+        return self.stop if isinstance(self.stop, list) else []
+
+    @property
+    def include_usage(self) -> bool:
+        return bool((self.stream_options or {}).get("include_usage"))
+
+
+class ChatRequest(_Sampling):
+    """`POST /v1/chat/completions`."""
+
+    messages: Annotated[list[dict[str, Any]], Field(min_length=1)]
+    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
+    tools: list[Tool] | None = None
+    tool_choice: Literal["auto", "none", "required"] | dict[str, Any] | None = None
+    parallel_tool_calls: bool = True
+    response_format: dict[str, Any] | None = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
+    chat_template_kwargs: dict[str, Any] | None = None
+    slm: SlmFields = Field(default_factory=SlmFields)
+
+    @field_validator("messages")
+    @classmethod
+    def _messages(cls, messages: list[dict]) -> list[dict]:
+        return [_message(message, at) for at, message in enumerate(messages)]
+
+    @field_validator("tools")
+    @classmethod
+    def _tools(cls, tools: list[Tool] | None) -> list[Tool] | None:
+        for tool in tools or []:
+            function = tool.get("function")
+            if tool.get("type") != "function" or not isinstance(function, dict) or not function.get("name"):
+                raise ValueError('each is {"type": "function", "function": {"name": …, "parameters": …}}')
+            if not isinstance(function.get("parameters") or {}, dict):
+                raise ValueError(f"the parameters of {function['name']} are a JSON schema")
+        if len({tool["function"]["name"] for tool in tools or []}) != len(tools or []):
+            raise ValueError("two tools have one name")
+        return tools or None
+
+    @property
+    def limit(self) -> int | None:
+        return self.max_completion_tokens or self.max_tokens
+
+    @property
+    def choice(self) -> str:
+        """`auto`, `none`, `required`, or the name of the tool that has to be called after a `:`."""
+        if not self.tools:
+            return "none"
+        if isinstance(self.tool_choice, dict):
+            return ":" + _named(self.tool_choice, [tool["function"]["name"] for tool in self.tools])
+        return self.tool_choice or "auto"
+
+    @property
+    def schema_wanted(self) -> dict | None:
+        """The JSON schema of `response_format`; an empty one for `json_object`."""
+        wanted = self.response_format or {"type": "text"}
+        kind = wanted.get("type")
+        if kind == "text":
+            return None
+        if kind == "json_object":
+            return {"type": "object"}
+        schema = (wanted.get("json_schema") or {}).get("schema") if kind == "json_schema" else None
+        if not isinstance(schema, dict):
+            raise ApiError(
+                400,
+                f"response_format: seen {json.dumps(wanted)[:200]}; allowed: text, json_object, or json_schema with "
+                '{"json_schema": {"name": …, "schema": {…}}}',
+                param="response_format",
+            )
+        return schema
+
+
+class TextRequest(_Sampling):
+    """`POST /v1/completions`: one prompt, as text or as token ids."""
+
+    prompt: str | list[int] | list[str]
+    echo: Literal[False] = False
+    best_of: Literal[1] = 1
+    suffix: None = None
+    logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
+
+    @property
+    def limit(self) -> int | None:
+        return self.max_tokens
+
+
+def read_request(kind: type[ChatRequest] | type[TextRequest], body: bytes):
+    """The request in `body`; raises ApiError (400) naming the field that is wrong."""
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise ApiError(400, f"the body is not JSON: {error}") from None
+    if not isinstance(data, dict):
+        raise ApiError(400, "the body is not a JSON object")
+    try:
+        return kind.model_validate({key: value for key, value in data.items() if value is not None})
+    except ValidationError as invalid:
+        raise _refusal(invalid.errors()[0], kind) from None
+
+
+def _refusal(error: Any, kind: type[BaseModel]) -> ApiError:
+    field = ".".join(str(part) for part in error["loc"])
+    name = str(error["loc"][0]) if error["loc"] else None
+    if error["type"] == "extra_forbidden":
+        known = ", ".join(sorted(kind.model_fields))
+        return ApiError(
+            400, f"{field} is not supported here; supported: {known}", code="unsupported_parameter", param=name
+        )
+    if error["type"] == "missing":
+        return ApiError(400, f"{field} is missing", code="missing_parameter", param=name)
+    reason = error["msg"].removeprefix("Value error, ")
+    return ApiError(400, f"{field}: {reason}", code=_code(reason), param=name)
+
+
+def _code(reason: str) -> str:
+    return "unsupported_content" if reason.startswith("content parts") else "invalid_value"
+
+
+def _message(message: dict, at: int) -> dict:
+    role = message.get("role")
+    if role not in ("system", "developer", "user", "assistant", "tool"):
+        raise ValueError(f"message {at}: role is {role!r}; allowed: system, developer, user, assistant, tool")
+    result = {"role": "system" if role == "developer" else role, "content": _content(message.get("content"), at)}
+    if message.get("reasoning_content"):
+        result["reasoning_content"] = str(message["reasoning_content"])
+    if role == "tool":
+        result |= {key: message[key] for key in ("tool_call_id", "name") if message.get(key)}
+    if role == "assistant" and message.get("tool_calls"):
+        calls = [_call(call, at) for call in message["tool_calls"]]
+        result["content"] += "".join(call["text"] for call in calls if "text" in call)
+        if kept := [call for call in calls if "text" not in call]:
+            result["tool_calls"] = kept
+    return result
+
+
+def _content(content: Any, at: int) -> str:
+    if content is None or isinstance(content, str):
+        return content or ""
+    if not isinstance(content, list):
+        raise ValueError(f"message {at}: content is a text or a list of text parts")
+    for part in content:
+        if not isinstance(part, dict) or part.get("type") != "text" or not isinstance(part.get("text"), str):
+            kind = part.get("type") if isinstance(part, dict) else type(part).__name__
+            raise ValueError(f"content parts of type {kind!r} cannot be read by this model (message {at}); only text")
+    return "".join(part["text"] for part in content)
+
+
+def _call(call: Any, at: int) -> dict:
+    """The call with its arguments as an object, as chat templates want them; unreadable ones become text."""
+    function = call.get("function") if isinstance(call, dict) else None
+    if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+        raise ValueError(f"message {at}: a tool call is {{id, type, function: {{name, arguments}}}}")
+    arguments = function.get("arguments") or {}
+    if isinstance(arguments, str):
+        try:
+            arguments = json.loads(arguments)
+        except ValueError:
+            return {"text": f"\n{function['name']} {arguments}"}
+    if not isinstance(arguments, dict):
+        return {"text": f"\n{function['name']} {json.dumps(arguments)}"}
+    return {
+        "id": str(call.get("id") or ""),
+        "type": "function",
+        "function": {"name": function["name"], "arguments": arguments},
+    }
+
+
+def _named(choice: dict, names: list[str]) -> str:
+    name = (choice.get("function") or {}).get("name") if choice.get("type") == "function" else None
+    if name not in names:
+        raise ApiError(
+            400,
+            f"tool_choice names {name!r}; the tools are {', '.join(names)}",
+            param="tool_choice",
+            code="invalid_value",
+        )
+    return name

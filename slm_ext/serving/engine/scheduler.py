@@ -1,0 +1,269 @@
+"""The one thread that owns MLX: it loads the model, prefills prompts in chunks and decodes, until the process ends.
+
+Between two decoding steps one prompt is prefilled by one chunk, in turns, so that neither a long prompt stops the streams
+that are running nor many short ones each other. The size of a chunk adapts to the machine: none takes much longer than half a
+second, which bounds how late a disconnect or a new request is noticed.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import mlx.core as mx
+from mlx_lm.generate import maybe_quantize_kv_cache
+from mlx_lm.models.cache import trim_prompt_cache
+
+from .batch import Batch
+from .config import EngineConfig
+from .errors import ApiError
+from .job import Job
+from .loading import LoadedModel, load_model
+from .prefixes import PrefixCache
+from .solo import QUANTIZED_FROM, Solo
+
+__all__ = ["Scheduler"]
+
+DEFAULT_STREAMS = 4
+_SMALLEST_CHUNK, _LARGEST_CHUNK = 32, 2048
+_FAST_S, _SLOW_S = 0.2, 0.5
+_FATAL_FAILURES = 3
+
+
+class _Prefill:
+    """A prompt on its way into a cache: `done` of its tokens are in."""
+
+    def __init__(self, job: Job, cache: list[Any], done: int):
+        self.job, self.cache, self.done = job, cache, done
+
+    @property
+    def left(self) -> int:
+        """Tokens still to go, but for the last, with which decoding begins."""
+        return len(self.job.prompt.ids) - 1 - self.done
+
+
+class Scheduler(threading.Thread):
+    """Generates for submitted jobs.
+
+    Args:
+        config: the engine's.
+        changed: called in this thread with the jobs that have new text or have ended.
+        loaded: called in this thread once the model is there, or with the exception that kept it from loading.
+        fatal: called where generation fails again and again; should end the process.
+    """
+
+    def __init__(
+        self,
+        config: EngineConfig,
+        changed: Callable[[list[Job]], None],
+        loaded: Callable[[LoadedModel | Exception], None],
+        fatal: Callable[[], None],
+    ):
+        super().__init__(name="generation", daemon=True)
+        self._config, self._changed, self._on_loaded, self._fatal = config, changed, loaded, fatal
+        self.loaded: LoadedModel | None = None
+        self.progress = 0
+        """Tokens decoded and chunks prefilled so far."""
+        self.prefilled = 0
+        """Prompt tokens that went through the model."""
+        self._waiting: deque[Job] = deque()
+        self._prefilling: deque[_Prefill] = deque()
+        self._decoder: Batch | Solo | None = None
+        self._prefixes = PrefixCache(config.prompt_cache_size, config.prompt_cache_bytes)
+        self._wake = threading.Condition()
+        self._ending = False
+        self._chunk = 256
+        self._failures = 0
+
+    # -- from other threads --------------------------------------------------------------------------------------------
+
+    def submit(self, job: Job) -> None:
+        """Queue a job."""
+        with self._wake:
+            self._waiting.append(job)
+            self._wake.notify()
+
+    def cancel(self, job: Job) -> None:
+        """End a job soon; what was prefilled for it is kept."""
+        job.cancelled = True
+        with self._wake:
+            self._wake.notify()
+
+    def end(self) -> None:
+        """Stop generating; jobs that are not finished fail."""
+        with self._wake:
+            self._ending = True
+            self._wake.notify()
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that have not begun."""
+        return len(self._waiting)
+
+    @property
+    def in_flight(self) -> int:
+        """Jobs that are prefilled or decoded."""
+        return len(self._prefilling) + (len(self._decoder.jobs) if self._decoder else 0)
+
+    @property
+    def cache_bytes(self) -> int:
+        """Bytes of the prefix cache."""
+        return self._prefixes.nbytes
+
+    # -- in this thread ------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        try:
+            loaded = load_model(self._config)
+        except Exception as error:
+            traceback.print_exc()
+            self._on_loaded(error)
+            return
+        self.loaded = loaded
+        streams = self._config.max_streams or DEFAULT_STREAMS
+        self._decoder = Batch(loaded.model, streams) if loaded.batching else Solo(loaded)
+        self._on_loaded(loaded)
+        while not self._ending:
+            with self._wake:
+                while not (self._waiting or self.in_flight or self._ending):
+                    self._wake.wait()
+            ended = self._drop_cancelled()
+            self._admit()
+            ended += self._decode()
+            ended += self._prefill()
+            if ended:
+                self._changed(ended)
+        self._changed(
+            [job for job in [*self._drain(), *self._waiting] if self._lost(job, "the server is stopping", 503)]
+        )
+
+    def _admit(self) -> None:
+        while self._waiting and self.in_flight < self._decoder.capacity:
+            job = self._waiting.popleft()
+            cache, job.cached = self._prefixes.fetch(job.prompt.ids)
+            self._prefilling.append(_Prefill(job, cache or self.loaded.new_cache(), job.cached))
+
+    def _drop_cancelled(self) -> list[Job]:
+        gone = [job for job in self._waiting if job.cancelled]
+        for job in gone:
+            self._waiting.remove(job)
+        for prefill in [p for p in self._prefilling if p.job.cancelled]:
+            self._prefilling.remove(prefill)
+            self._prefixes.store(prefill.job.prompt.ids[: prefill.done], prefill.cache)
+            gone.append(prefill.job)
+        gone += self._release([job for job in self._decoder.jobs if job.cancelled])
+        for job in gone:
+            job.end("cancelled", None)
+        return gone
+
+    def _decode(self) -> list[Job]:
+        """One step for the running streams. Returns the jobs somebody should look at."""
+        if not self._decoder.jobs:
+            return []
+        try:
+            given = self._decoder.step()
+            tokenizer = self.loaded.tokenizer
+            finished = [job for job, token in given if job.accept(token, tokenizer)]
+            self.progress += max(1, len(given))
+            self._release(finished)
+            self._failures = 0
+        except Exception as error:
+            traceback.print_exc()
+            self._failures += 1
+            if self._failures >= _FATAL_FAILURES:
+                print(f"generation failed {self._failures} times in a row; ending", file=sys.stderr, flush=True)
+                self._fatal()
+            return [job for job in self._drain(prefilling=False) if self._lost(job, f"generation failed: {error}", 500)]
+        return [job for job, _ in given if job.stream or job.finish]
+
+    def _prefill(self) -> list[Job]:
+        """One chunk of one prompt; a prompt that is in joins the decoder."""
+        if not self._prefilling:
+            return []
+        prefill = self._prefilling.popleft()
+        try:
+            if prefill.left:
+                self._process(prefill)
+            if prefill.left:
+                self._prefilling.append(prefill)
+            else:
+                if not self.loaded.trimmable and prefill.done > prefill.job.cached:
+                    self._prefixes.snapshot(prefill.job.prompt.ids[: prefill.done], prefill.cache)
+                self._decoder.join(prefill.job, prefill.cache)
+        except Exception as error:
+            traceback.print_exc()
+            if prefill in self._prefilling:
+                self._prefilling.remove(prefill)
+            return [prefill.job] if self._lost(prefill.job, f"prefill failed: {error}", 500) else []
+        return []
+
+    def _process(self, prefill: _Prefill) -> None:
+        size = min(self._chunk, prefill.left)
+        tokens = mx.array(prefill.job.prompt.ids[prefill.done : prefill.done + size])[None]
+        began = time.perf_counter()
+        layers = len(self.loaded.model.layers)
+        self.loaded.model(tokens, cache=prefill.cache[:layers])
+        if self.loaded.draft is not None:
+            self.loaded.draft(tokens, cache=prefill.cache[layers:])
+        if self._config.kv_bits:
+            maybe_quantize_kv_cache(prefill.cache, QUANTIZED_FROM, 64, self._config.kv_bits)
+        mx.eval([layer.state for layer in prefill.cache])
+        mx.clear_cache()
+        took = time.perf_counter() - began
+        prefill.done += size
+        self.prefilled += size
+        self.progress += 1
+        if took > _SLOW_S and self._chunk > _SMALLEST_CHUNK:
+            self._chunk //= 2
+        elif took < _FAST_S and size == self._chunk < _LARGEST_CHUNK:
+            self._chunk *= 2
+
+    def _release(self, jobs: list[Job]) -> list[Job]:
+        """Take jobs out of the decoder and keep their caches."""
+        if not jobs:
+            return []
+        for job, cache in self._decoder.leave(jobs):
+            ids = [*job.prompt.ids, *job.ids]
+            held = _held(cache, len(ids))
+            if held == len(ids) or self.loaded.trimmable:
+                self._prefixes.store(ids[: _level(cache, held)], cache)
+        return jobs
+
+    def _drain(self, prefilling: bool = True) -> list[Job]:
+        """Every job that has begun; nothing of them is kept."""
+        jobs = [*self._decoder.jobs, *(p.job for p in self._prefilling if prefilling)]
+        if prefilling:
+            self._prefilling.clear()
+        self._decoder = type(self._decoder)(self.loaded.model, self._decoder.capacity) if isinstance(
+            self._decoder, Batch
+        ) else Solo(self.loaded)  # fmt: skip
+        gc.collect()
+        mx.clear_cache()
+        return jobs
+
+    @staticmethod
+    def _lost(job: Job, message: str, status: int) -> bool:
+        code = "generation_failed" if status == 500 else "stopping"
+        job.fail(ApiError(status, message, code=code))
+        return True
+
+
+def _held(cache: list[Any], most: int) -> int:
+    """Tokens that every layer of `cache` holds; `most` where a layer does not tell."""
+    sizes = [layer.offset for layer in cache if isinstance(getattr(layer, "offset", None), int)]
+    return min([most, *sizes])
+
+
+def _level(cache: list[Any], held: int) -> int:
+    """Cut every layer down to `held` tokens: a draft's cache and its target's may differ by some. Returns `held`."""
+    for layer in cache:
+        extra = layer.offset - held if isinstance(getattr(layer, "offset", None), int) else 0
+        if extra > 0:
+            trim_prompt_cache([layer], extra)
+    return held

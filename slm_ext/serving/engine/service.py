@@ -1,0 +1,298 @@
+"""Between HTTP and the scheduler: a checked request becomes a job, its prompt fits the window, its grammar is compiled."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+from slm_ext.toolcalls import FORMATS
+from slm_ext.toolcalls.grammar import GrammarError, call_grammar, json_grammar
+
+from .config import EngineConfig
+from .constraint import Constraint, Grammars
+from .errors import ApiError
+from .job import Job
+from .loading import LoadedModel
+from .metrics import Metrics
+from .prompts import Prompt, Prompts
+from .replies import Form
+from .request import ChatRequest, TextRequest
+from .sampling import Sampling
+from .scheduler import DEFAULT_STREAMS, Scheduler
+
+__all__ = ["Service"]
+
+
+class Service:
+    """Everything but HTTP. Its methods run in the server's event loop.
+
+    Args:
+        config: the engine's.
+        fatal: ends the process.
+    """
+
+    def __init__(self, config: EngineConfig, fatal: Callable[[int], None]):
+        self.config, self.metrics = config, Metrics()
+        self.loaded: LoadedModel | None = None
+        self.state = "loading"
+        self._fatal = fatal
+        self._prompts: Prompts | None = None
+        self._grammars: Grammars | None = None
+        self._no_grammar = ""
+        self._open = 0
+        self._seconds = 1.0  # of a request, averaged
+        self._waiters: dict[int, asyncio.Event] = {}
+        self._worker = ThreadPoolExecutor(1, "prompts")  # templates and tokenizers, off the event loop, one at a time
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.scheduler = Scheduler(config, self._job_changed, self._model_loaded, lambda: fatal(70))
+
+    # -- life ----------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to load. Called inside the event loop."""
+        self._loop = asyncio.get_running_loop()
+        for name, text, read in (
+            ("slm_in_flight", "Requests that are prefilled or decoded", lambda: self.scheduler.in_flight),
+            ("slm_waiting", "Requests that wait for a stream", lambda: self.scheduler.waiting),
+            ("slm_progress", "Tokens decoded and chunks prefilled", lambda: self.scheduler.progress),
+            ("slm_prefilled_tokens", "Prompt tokens that went through the model", lambda: self.scheduler.prefilled),
+            ("slm_prefix_cache_bytes", "Bytes of the prefix cache", lambda: self.scheduler.cache_bytes),
+        ):
+            self.metrics.watch(name, text, read)
+        self.scheduler.start()
+
+    def stop(self) -> None:
+        """Stop generating; what is not finished gets a 503."""
+        self.scheduler.end()
+
+    def _model_loaded(self, loaded: LoadedModel | Exception) -> None:
+        if isinstance(loaded, Exception):
+            print(f"the model cannot be loaded: {loaded}", flush=True)
+            return self._fatal(1)
+        self._prompts = Prompts(loaded.tokenizer, self.config.chat_template_args)
+        try:
+            self._grammars = Grammars(loaded.tokenizer_json(), loaded.vocabulary, loaded.eos_ids)
+        except Exception as error:  # whatever llguidance says of a tokenizer it cannot read
+            self._no_grammar = " ".join(str(error).split())[:300]
+            loaded.notes.append(f"grammars are not enforced: {self._no_grammar}")
+        for note in loaded.notes:
+            print(f"note: {note}", flush=True)
+        self.loaded, self.state = loaded, "ready"
+
+    def info(self) -> dict[str, Any]:
+        """The document of `GET /slm/info`."""
+        import importlib.metadata
+        import os
+
+        loaded = self.loaded
+        return {
+            "schema_version": 1,
+            "engine": "slm",
+            "version": importlib.metadata.version("mlx-lm"),
+            "pid": os.getpid(),
+            "launch_id": self.config.launch_id,
+            "model_id": self.config.model_id,
+            "state": self.state,
+            "identity": loaded.identity.model_dump() if loaded else None,
+            "context_tokens": loaded.window if loaded else None,
+            "max_streams": (self.config.max_streams or DEFAULT_STREAMS) if not loaded or loaded.batching else 1,
+            "batching": loaded.batching if loaded else None,
+            "notes": loaded.notes if loaded else [],
+            "wire_format": loaded.wire_format if loaded else None,
+            "constraints": self._grammars is not None,
+            "progress": {
+                "count": self.scheduler.progress,
+                "in_flight": self.scheduler.in_flight,
+                "waiting": self.scheduler.waiting,
+            },
+        }
+
+    # -- requests ------------------------------------------------------------------------------------------------------
+
+    async def chat(self, request: ChatRequest) -> tuple[Job, Form]:
+        """Check a chat request against the model, and queue it. Raises ApiError."""
+        loaded = self._usable(request.model)
+        wire = self._wire(request)
+        tools = request.tools if request.slm.show_tools else None
+        prompt = await self._off_loop(self._prompts.chat, request.messages, tools, request.chat_template_kwargs)
+        tags = (loaded.tokenizer.think_start, loaded.tokenizer.think_end) if loaded.tokenizer.has_thinking else None
+        calling = request.choice != "none"
+        form = Form(FORMATS[wire] if wire and calling else None, request.tools, prompt.in_thinking, tags)
+        constraint = await self._off_loop(self._constraint, request, wire, prompt)
+        top = (request.top_logprobs or 0) if request.logprobs else None
+        return self._submit(request, prompt, constraint, top), form
+
+    async def text(self, request: TextRequest) -> Job:
+        """Check a text request, and queue it. Raises ApiError."""
+        self._usable(request.model)
+        prompt = await self._off_loop(self._prompts.plain, request.prompt)
+        return self._submit(request, prompt, None, request.logprobs)
+
+    async def changes(self, job: Job) -> AsyncIterator[None]:
+        """Yields whenever `job` may have something new, the last time when it has ended."""
+        changed = self._waiters[job.number]
+        while job.finish is None:
+            yield
+            await changed.wait()
+            changed.clear()
+        yield
+
+    def leave(self, job: Job) -> None:
+        """Nobody listens to `job` any more; it is cancelled unless it has ended. Every job is left once."""
+        if self._waiters.pop(job.number, None) is None:
+            return
+        self._open -= 1
+        if job.finish is None:
+            self.scheduler.cancel(job)
+        self._account(job)
+
+    def _usable(self, model: str) -> LoadedModel:
+        if self.loaded is None:
+            raise ApiError(503, "the model is being loaded", code="loading", retry_after=2)
+        if model not in (self.config.model_id, "default_model"):
+            raise ApiError(
+                404, f"there is no model {model!r} here; this server has {self.config.model_id!r}",
+                code="model_not_found", param="model",
+            )  # fmt: skip
+        streams = (self.config.max_streams or DEFAULT_STREAMS) if self.loaded.batching else 1
+        if self._open >= streams + self.config.queue_limit:
+            wait = min(60, max(1, round(self._seconds * self.scheduler.waiting / streams)))
+            raise ApiError(
+                429, f"{self._open} requests are open; allowed: {streams} streams and {self.config.queue_limit} waiting",
+                code="queue_full", retry_after=wait,
+            )  # fmt: skip
+        return self.loaded
+
+    def _wire(self, request: ChatRequest) -> str | None:
+        """The format of calls; raises ApiError (400) where tools are given and there is none."""
+        if not request.tools:
+            return None
+        wire = request.slm.wire_format or self.loaded.wire_format
+        if wire is None:
+            raise ApiError(
+                400, "this model's chat template writes tool calls in a format that is not known here; allowed: tools "
+                f"described in the messages, with slm.wire_format one of {', '.join(FORMATS)}",
+                code="unsupported_tools", param="tools",
+            )  # fmt: skip
+        return wire
+
+    def _constraint(self, request: ChatRequest, wire: str | None, prompt: Prompt) -> Constraint | None:
+        schema = request.schema_wanted
+        choice, wished = request.choice, request.slm
+        if schema is not None and choice != "none":
+            raise ApiError(
+                400, "response_format with a schema and tools that may be called exclude each other; set tool_choice: none",
+                param="response_format",
+            )  # fmt: skip
+        strict = (
+            schema is not None or choice not in ("auto", "none") or wished.domains or not request.parallel_tool_calls
+        )
+        if not wished.constrain:
+            if choice not in ("auto", "none") or schema is not None:
+                raise ApiError(400, "slm.constrain: false leaves nothing to enforce tool_choice or response_format with",
+                               param="slm")  # fmt: skip
+            return None
+        if wire is None and schema is None:
+            return None
+        if self._grammars is None:
+            if strict:
+                raise ApiError(400, f"this server cannot enforce a grammar: {self._no_grammar}", code="no_grammar")
+            return None
+        try:
+            if schema is not None:
+                grammar = json_grammar(schema)
+            else:
+                grammar = call_grammar(
+                    request.tools,
+                    wire,
+                    choice=choice.removeprefix(":"),
+                    parallel=request.parallel_tool_calls,
+                    domains=wished.domains,
+                    thought_chars=wished.thought_chars,
+                    thinking=prompt.in_thinking,
+                )
+        except GrammarError as error:
+            raise ApiError(400, f"no grammar for this request: {error}", code="invalid_grammar") from None
+        return self._grammars.constraint(grammar)
+
+    def _submit(self, request: Any, prompt: Prompt, constraint: Constraint | None, top_logprobs: int | None) -> Job:
+        count, window = len(prompt.ids), self.loaded.window
+        room = window - count
+        limit = request.limit or min(self.config.max_tokens or room, room)
+        if room < 1 or limit > room:
+            asked = f" and {request.limit} for the answer" if request.limit else ""
+            raise ApiError(
+                400, f"this model's context is {window} tokens; asked for: {count} in the prompt{asked}. Shorten the "
+                f"prompt{' or lower max_tokens' if request.limit and room > 0 else ''}",
+                code="context_length_exceeded", param="messages",
+                context_tokens=window, prompt_tokens=count, completion_tokens=request.limit,
+            )  # fmt: skip
+        if request.logit_bias and any(int(key) >= self.loaded.vocabulary for key in request.logit_bias):
+            raise ApiError(400, f"logit_bias: token ids are below {self.loaded.vocabulary}", param="logit_bias")
+        job = Job(
+            prompt, limit, self._sampling(request), constraint=constraint, stops=request.stops, stream=request.stream,
+            top_logprobs=top_logprobs,
+        )  # fmt: skip
+        self._waiters[job.number] = asyncio.Event()
+        self._open += 1
+        self.scheduler.submit(job)
+        return job
+
+    def _sampling(self, request: Any) -> Sampling:
+        default = lambda value, other: other if value is None else value  # noqa: E731
+        return Sampling(
+            temperature=default(request.temperature, default(self.config.temp, 0.0)),
+            top_p=default(request.top_p, default(self.config.top_p, 1.0)),
+            top_k=request.top_k or 0,
+            min_p=request.min_p or 0.0,
+            seed=request.seed,
+            repetition_penalty=request.repetition_penalty,
+            presence_penalty=request.presence_penalty,
+            frequency_penalty=request.frequency_penalty,
+            logit_bias={int(key): value for key, value in (request.logit_bias or {}).items()},
+        )
+
+    async def _off_loop(self, function: Callable, *arguments: Any) -> Any:
+        return await self._loop.run_in_executor(self._worker, partial(function, *arguments))
+
+    # -- from the generation thread ------------------------------------------------------------------------------------
+
+    def _job_changed(self, jobs: list[Job]) -> None:
+        for job in jobs:
+            if job.finish in ("stop", "length"):
+                self._prompts.learn(job.prompt, job.text, job.ids, job.stopped_by)
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._wake, jobs)
+
+    def _wake(self, jobs: list[Job]) -> None:
+        for job in jobs:
+            if waiter := self._waiters.get(job.number):
+                waiter.set()
+
+    def _account(self, job: Job) -> None:
+        now = time.perf_counter()
+        took = now - job.began
+        self._seconds = 0.8 * self._seconds + 0.2 * took
+        outcome = job.finish or "cancelled"
+        metrics = self.metrics
+        metrics.answers.labels(outcome).inc()
+        metrics.tokens.labels("prompt").inc(len(job.prompt.ids))
+        metrics.tokens.labels("cached").inc(job.cached)
+        metrics.tokens.labels("generated").inc(len(job.ids))
+        metrics.seconds.observe(took)
+        if job.first_token_at is not None:
+            metrics.first_token.observe(job.first_token_at - job.began)
+        if job.constraint is not None and job.constraint.error:
+            metrics.grammar_errors.inc()
+        line = {
+            "request": job.number, "outcome": outcome, "prompt": len(job.prompt.ids), "cached": job.cached,
+            "generated": len(job.ids), "seconds": round(took, 3),
+        }  # fmt: skip
+        if job.constraint is not None and job.constraint.error:
+            line["grammar_error"] = job.constraint.error
+        print(json.dumps(line), flush=True)
