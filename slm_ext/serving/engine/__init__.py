@@ -8,6 +8,6 @@
     constraint the grammar of a request as a mask over the next token
     replies    generated text → message with tool calls, at once or as a stream
 
-A request becomes a `Job`; the scheduler fills it. This is the only folder of slm-ext that imports mlx, and nothing outside
-of it imports this folder.
+A request becomes a `Job`; the scheduler fills it. Of slm-ext's rooms for serving only this folder imports mlx,
+and nothing outside of it imports it.
 """

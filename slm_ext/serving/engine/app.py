@@ -130,8 +130,11 @@ class _Answer:
         self.message_error: dict | None = None
         self.token_text = str
         self._head = {
-            "id": f"{self.prefix}-{uuid.uuid4().hex}", "object": self.kind, "created": int(time.time()), "model": model_id,
-        }  # fmt: skip
+            "id": f"{self.prefix}-{uuid.uuid4().hex}",
+            "object": self.kind,
+            "created": int(time.time()),
+            "model": model_id,
+        }
 
     def usage(self) -> dict[str, Any]:
         prompt, answer = len(self.job.prompt.ids), len(self.job.ids)

@@ -1,7 +1,7 @@
 """Decoding several requests at once: each step is one forward pass and gives every stream its next token.
 
-Two things differ from mlx-lm's own batch. A mask is computed while the forward pass runs, since only the drawing has to wait
-for it. And nothing is normalized or copied for log probabilities that nobody asked for.
+Two things differ from mlx-lm's own batch. A mask is computed while the forward pass runs, since only the drawing has to
+wait for it. And nothing is normalized or copied for log probabilities that nobody asked for.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The grammar of a request as a mask over the next token (llguidance).
 
-`Grammars` compiles, once per grammar and in whatever thread asks; `Constraint` follows one stream. Masks are applied by a
-table of bytes, which needs no Metal kernel and costs well under a millisecond for 150,000 entries.
+`Grammars` compiles, once per grammar and in whatever thread asks; `Constraint` follows one stream. Masks are applied by
+a table of bytes, which needs no Metal kernel and costs well under a millisecond for 150,000 entries.
 """
 
 from __future__ import annotations

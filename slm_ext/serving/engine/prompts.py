@@ -1,8 +1,8 @@
 """Messages as tokens.
 
-What a model generated is kept as the tokens it chose: when the conversation comes back with an observation behind it, the
-known text is replaced by its tokens and only the rest is tokenized. So the prefix cache fits also where the model spelled
-a word in an unusual way (as constrained decoding makes it do), and long prompts are not tokenized again and again.
+What a model generated is kept as the tokens it chose: when the conversation comes back with an observation behind it,
+the known text is replaced by its tokens and only the rest is tokenized. So the prefix cache fits also where the model
+spelled a word in an unusual way (as constrained decoding makes it do), and long prompts are not tokenized again.
 """
 
 from __future__ import annotations

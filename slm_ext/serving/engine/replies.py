@@ -1,7 +1,7 @@
 """From the text a model generated to the message of an answer: thinking, content and tool calls told apart.
 
-`read_reply` looks at a whole answer, `Splitter` at one that is still growing: it shows content as it comes and holds back what
-may be the beginning of a call, because a call is only known once it is complete.
+`read_reply` looks at a whole answer, `Splitter` at one that is still growing: it shows content as it comes and holds back
+what may be the beginning of a call, because a call is only known once it is complete.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Form:
         if not inside:
             bare = text.lstrip()
             if not bare.startswith(start):
-                unsure = bool(bare) and start.startswith(bare) or not bare
+                unsure = not bare or start.startswith(bare)
                 return "", text, not unsure
             text = bare[len(start) :]
         before, found, after = text.partition(end)

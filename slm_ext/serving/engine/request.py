@@ -1,7 +1,8 @@
 """A request's body, checked. Explicit nulls count as left out; what we cannot honour is refused by name.
 
-`ChatRequest` and `TextRequest` hold the fields of the OpenAI API that are honoured. Fields without a meaning for one local
-model (`user`, `metadata`…) are accepted; every other one is a 400, so that no client believes in a setting that does nothing.
+`ChatRequest` and `TextRequest` hold the fields of the OpenAI API that are honoured. Fields without a meaning for one
+local model (`user`, `metadata`…) are accepted; every other one is a 400, so that no client believes in a setting that
+does nothing.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The one thread that owns MLX: it loads the model, prefills prompts in chunks and decodes, until the process ends.
 
-Between two decoding steps one prompt is prefilled by one chunk, in turns, so that neither a long prompt stops the streams
-that are running nor many short ones each other. The size of a chunk adapts to the machine: none takes much longer than half a
-second, which bounds how late a disconnect or a new request is noticed.
+Between two decoding steps one prompt is prefilled by one chunk, in turns, so that neither a long prompt stops the
+streams that are running nor many short ones each other. The size of a chunk adapts to the machine: none takes much longer
+than half a second, which bounds how late a disconnect or a new request is noticed.
 """
 
 from __future__ import annotations

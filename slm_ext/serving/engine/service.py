@@ -1,4 +1,4 @@
-"""Between HTTP and the scheduler: a checked request becomes a job, its prompt fits the window, its grammar is compiled."""
+"""Between HTTP and the scheduler: a request becomes a job whose prompt fits the window and whose grammar compiles."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ class Service:
         if self._open >= streams + self.config.queue_limit:
             wait = min(60, max(1, round(self._seconds * self.scheduler.waiting / streams)))
             raise ApiError(
-                429, f"{self._open} requests are open; allowed: {streams} streams and {self.config.queue_limit} waiting",
+                429, f"{self._open} requests are open; allowed: {streams} streams, {self.config.queue_limit} waiting",
                 code="queue_full", retry_after=wait,
             )  # fmt: skip
         return self.loaded
@@ -186,7 +186,7 @@ class Service:
         choice, wished = request.choice, request.slm
         if schema is not None and choice != "none":
             raise ApiError(
-                400, "response_format with a schema and tools that may be called exclude each other; set tool_choice: none",
+                400, "response_format and tools that may be called exclude each other; set tool_choice: none",
                 param="response_format",
             )  # fmt: skip
         strict = (
@@ -194,7 +194,7 @@ class Service:
         )
         if not wished.constrain:
             if choice not in ("auto", "none") or schema is not None:
-                raise ApiError(400, "slm.constrain: false leaves nothing to enforce tool_choice or response_format with",
+                raise ApiError(400, "slm.constrain: false: tool_choice and response_format cannot be enforced",
                                param="slm")  # fmt: skip
             return None
         if wire is None and schema is None:
