@@ -11,7 +11,8 @@
 Source: the chat template of Qwen/Qwen3-Coder-30B-A3B-Instruct. Unlike the parser served with mlx-lm 0.32.2, nothing
 of a value is lost here: inner indentation stays, exactly one newline is taken off each end, `null` stays a text where
 the schema wants a string, every call of a reply is seen, and `</parameter>` ends a value only where the format
-continues after it.
+continues after it. The format has no escape for a value in which it does: such a value is written as JSON, and its
+tag says so (`<parameter=old json>`). Names that would break a tag are written as JSON strings.
 """
 
 from __future__ import annotations
@@ -20,17 +21,18 @@ import json
 import re
 
 from slm_ext.toolcalls.call import Parsed, ToolCall
-from slm_ext.toolcalls.rejection import Rejection
-from slm_ext.toolcalls.schema import coerce, example, names
+from slm_ext.toolcalls.reading import Scan, read, refuse
+from slm_ext.toolcalls.schema import coerce
 
-__all__ = ["looks_like_call", "parse_qwen3_coder", "render_qwen3_coder"]
+__all__ = ["looks_like_call", "parse_qwen3_coder", "render_qwen3_coder", "tag_name"]
 
 _OPEN, _CLOSE = "<tool_call>", "</tool_call>"
-_FUNCTION = re.compile(r"<function=\s*([^\s<>]+)\s*>")
-_PARAMETER = re.compile(r"\s*<parameter=\s*([^\s<>]+)\s*>")
-_VALUE_END = re.compile(r"</parameter>(?=\s*(?:<parameter=|</function>|</tool_call>|\Z))")
-_FUNCTION_END = re.compile(r"\s*</function>")
-_THINKING_END = "</think>"
+_NAME = r'("(?:[^"\\\n]|\\.)*"|[^\s<>]+)'
+_FUNCTION = re.compile(rf"<function=[ \t\r\n]*{_NAME}[ \t\r\n]*>")
+_PARAMETER = re.compile(rf"[ \t\r\n]*<parameter=[ \t\r\n]*{_NAME}([ \t]+json)?[ \t\r\n]*>")
+_VALUE_END = re.compile(r"</parameter>(?=[ \t\r\n]*(?:<parameter=|</function>|</tool_call>|\Z))")
+_FUNCTION_END = re.compile(r"[ \t\r\n]*</function>")
+_PLAIN_NAME = re.compile(r'[^\s<>"]+')
 
 
 def looks_like_call(text: str | None) -> bool:
@@ -40,85 +42,106 @@ def looks_like_call(text: str | None) -> bool:
 
 def render_qwen3_coder(call: ToolCall) -> str:
     """The call as the model writes it. Strings go in as they are, other values as JSON."""
-    parts = [_OPEN, f"<function={call.name}>"]
+    parts = [_OPEN, f"<function={tag_name(call.name)}>"]
     for key, value in call.arguments.items():
         shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        parts += [f"<parameter={key}>", shown, "</parameter>"]
+        mark = ""
+        end = _VALUE_END.search(f"{shown}\n</parameter>\n</function>")
+        if end is None or end.start() != len(shown) + 1:
+            shown, mark = json.dumps(value).replace("</", "<\\/"), " json"
+        parts += [f"<parameter={tag_name(key)}{mark}>", shown, "</parameter>"]
     return "\n".join([*parts, "</function>", _CLOSE])
 
 
-def parse_qwen3_coder(text: str, tools: list[dict] | None) -> Parsed:
+def tag_name(name: str) -> str:
+    """A tool's or an argument's name as it stands in a tag."""
+    if _PLAIN_NAME.fullmatch(name):
+        return name
+    return json.dumps(name).replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def parse_qwen3_coder(text: str, tools: list[dict] | None, *, thinking: bool | None = None) -> Parsed:
     """Read every call of a reply.
 
     Args:
-        text: the model's text. Calls inside its thinking (before the last `</think>`) are not calls.
+        text: the model's text. Calls inside its thinking are not calls.
         tools: used to type the values; without a schema a value stays a string.
+        thinking: True: the text begins inside the thinking; False: thinking was split off; None: judge by the text.
 
     Returns:
         calls with ids `call_1`, `call_2`…; `text` is what stands before the first call; `rejection` is set at the
-        first unreadable call (rules `malformed`, `unterminated`, `json_in_xml`, `repeated_argument`).
+        first unreadable call (rules `malformed`, `unterminated`, `json_in_xml`, `bad_json`, `repeated_argument`).
     """
-    thinking = text.rfind(_THINKING_END)
-    begin = 0 if thinking < 0 else thinking + len(_THINKING_END)
+    return read(text, thinking, lambda text, begin: _scan(text, begin, tools))
+
+
+def _scan(text: str, begin: int, tools: list[dict] | None) -> Scan:
     starts = [at for at in (text.find(_OPEN, begin), text.find("<function=", begin)) if at >= 0]
     if not starts:
-        return Parsed(text=text)
-    before, at = text[: min(starts)], min(starts)
-    calls: list[ToolCall] = []
+        return Scan()
+    result, at = Scan(start=min(starts)), min(starts)
     while True:
         opened, found = text.find(_OPEN, at), _FUNCTION.search(text, at)
-        if found is None and opened < 0 and calls:
-            return Parsed(calls, before)
+        if found is None and opened < 0 and result.calls:
+            return result
         if found is None or 0 <= opened < found.start():
             inner = text[opened + len(_OPEN) if opened >= 0 else at : found.start() if found else None]
             if found is None or inner.strip():
-                return Parsed(calls, before, _no_function(inner.split(_CLOSE)[0].strip(), tools))
-        arguments, at, problem = _arguments(text, found)
+                result.rejection = _no_function(inner.split(_CLOSE)[0].strip(), tools)
+                return result
+        name = _name(found.group(1))
+        arguments, at, problem = _arguments(text, name, found.end())
+        result.spans.append((found.start(), at))
         if problem is not None:
-            rule, message = problem
             got = text[found.start() :]
-            return Parsed(calls, before, _rejection(rule, message, got, found.group(1), arguments, tools))
-        name = found.group(1)
-        calls.append(
-            ToolCall(id=f"call_{len(calls) + 1}", name=name, arguments=coerce(name, arguments, tools)),
-        )
+            result.rejection = refuse(*problem, got, tools, render_qwen3_coder, name, arguments)
+            return result
+        call = ToolCall(id=f"call_{len(result.calls) + 1}", name=name, arguments=coerce(name, arguments, tools))
+        result.calls.append(call)
 
 
-def _arguments(text: str, found: re.Match) -> tuple[dict[str, str], int, tuple[str, str] | None]:
-    """(arguments as written, position after the call, what is wrong)."""
-    name, at, arguments = found.group(1), found.end(), {}
+def _arguments(text: str, name: str, at: int) -> tuple[dict[str, str], int, tuple[str, str] | None]:
+    """(arguments as written, position after what was read, what is wrong)."""
+    arguments: dict[str, str] = {}
     while True:
         if end := _FUNCTION_END.match(text, at):
             return arguments, end.end(), None
-        key = _PARAMETER.match(text, at)
-        if key is None:
+        tag = _PARAMETER.match(text, at)
+        if tag is None:
             rest = text[at:].strip()
             if not rest or "</function>".startswith(rest) or "<parameter=".startswith(rest[: len("<parameter=")]):
                 return arguments, at, ("unterminated", f"the call of {name} has no </function>")
             if rest.startswith("{"):
                 return arguments, at, ("json_in_xml", "arguments are written as <parameter=name> tags, not as JSON")
             return arguments, at, ("malformed", f"text where <parameter=name> or </function> belongs, in {name}")
-        end = _VALUE_END.search(text, key.end())
+        key = _name(tag.group(1))
+        end = _VALUE_END.search(text, tag.end())
         if end is None:
-            return arguments, at, ("unterminated", f"the parameter {key.group(1)!r} has no </parameter>")
-        if key.group(1) in arguments:
-            return arguments, at, ("repeated_argument", f"{name} is given {key.group(1)!r} twice")
-        value = text[key.end() : end.start()]
-        arguments[key.group(1)] = value.removeprefix("\n").removesuffix("\n")
+            return arguments, len(text), ("unterminated", f"the parameter {key!r} has no </parameter>")
+        if key in arguments:
+            return arguments, at, ("repeated_argument", f"{name} is given {key!r} twice")
+        value = text[tag.end() : end.start()].removeprefix("\n").removesuffix("\n")
+        if tag.group(2):
+            try:
+                value = json.loads(value)
+            except ValueError as error:
+                return arguments, at, ("bad_json", f"the parameter {key!r} is not the JSON its tag says ({error})")
+        arguments[key] = value
         at = end.end()
 
 
-def _no_function(inner: str, tools: list[dict] | None) -> Rejection:
+def _name(written: str) -> str:
+    if written.startswith('"'):
+        try:
+            return json.loads(written)
+        except ValueError:
+            pass
+    return written
+
+
+def _no_function(inner: str, tools: list[dict] | None):
     if inner.startswith("{"):
-        return _rejection(
-            "json_in_xml", "a call is written with <function=name> tags, not as JSON", inner, "", {}, tools
+        return refuse(
+            "json_in_xml", "a call is written with <function=name> tags, not as JSON", inner, tools, render_qwen3_coder
         )
-    return _rejection("malformed", "no <function=name> inside <tool_call>", inner, "", {}, tools)
-
-
-def _rejection(rule: str, message: str, got: str, name: str, arguments: dict, tools: list[dict] | None) -> Rejection:
-    known = names(tools)
-    shown = name if name in known else (known[0] if known else None)
-    sample = example(shown, coerce(shown, arguments, tools), tools) if shown else None
-    got = got if len(got) <= 200 else got[:199] + "…"
-    return Rejection(rule=rule, message=message, got=got, expected="a complete tool call", example=sample)
+    return refuse("malformed", "no <function=name> inside <tool_call>", inner, tools, render_qwen3_coder)

@@ -23,7 +23,7 @@ class Rejection(BaseModel):
     got: str = ""
     expected: str = ""
     example: str | None = None
-    """A call that would be accepted, in the wire format of `qwen3_coder`."""
+    """A call that would be accepted, in the wire format the reply was read in (`qwen3_coder` for native calls)."""
     attempt: int = 1
     """How many replies in a row were rejected, this one included."""
     max_attempts: int = 3

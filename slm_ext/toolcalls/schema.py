@@ -8,15 +8,18 @@ from __future__ import annotations
 import difflib
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 from slm_ext.toolcalls.call import ToolCall
 from slm_ext.toolcalls.rejection import Rejection
 
-__all__ = ["coerce", "example", "names", "parameters", "validate"]
+__all__ = ["argument_schema", "coerce", "example", "first_error", "kinds", "names", "parameters", "resolve", "validate"]
 
 _INTEGER = re.compile(r"[+-]?\d+(?:\.0+)?")
 _SHOWN = 200
+_DEFINITIONS = ("$defs", "definitions")
+_UNREAD = object()
 
 
 def names(tools: list[dict] | None) -> list[str]:
@@ -32,39 +35,86 @@ def parameters(tools: list[dict] | None, name: str) -> dict:
     return {}
 
 
+def argument_schema(parameters: dict, key: str) -> dict | None:
+    """The schema of one argument, able to stand alone (the tool's `$defs` are in it); None when there is none."""
+    schema = (parameters.get("properties") or {}).get(key)
+    if schema is None:
+        return None
+    if isinstance(schema, bool):
+        return {} if schema else {"not": {}}
+    return {**{part: parameters[part] for part in _DEFINITIONS if part in parameters}, **schema}
+
+
+def resolve(schema: Any, root: dict) -> dict:
+    """`schema` with its own `$ref` into `root` followed; `{}` for what is no schema object or refers elsewhere."""
+    for _ in range(16):
+        if not isinstance(schema, dict):
+            return {}
+        target = schema.get("$ref")
+        if not isinstance(target, str):
+            return schema
+        found: Any = root if target.startswith("#") else {}
+        for part in target.removeprefix("#").split("/")[1:]:
+            part = part.replace("~1", "/").replace("~0", "~")
+            found = found.get(part, {}) if isinstance(found, dict) else {}
+        found = found if isinstance(found, dict) else {}
+        schema = {**found, **{key: value for key, value in schema.items() if key != "$ref"}}
+    return {}
+
+
+def kinds(schema: Any, root: dict | None = None, depth: int = 0) -> set[str]:
+    """The JSON types a value of this schema may have; empty when it does not say."""
+    root = schema if root is None else root
+    schema = resolve(schema, root)
+    if depth > 8:
+        return set()
+    own = schema.get("type") or []
+    result = {own} if isinstance(own, str) else set(own)
+    if not result and ("const" in schema or "enum" in schema):
+        return {_KINDS[type(value)] for value in ([schema["const"]] if "const" in schema else schema["enum"])}
+    for key in ("anyOf", "oneOf") if result else ("anyOf", "oneOf", "allOf"):
+        for branch in schema.get(key) or []:
+            result |= kinds(branch, root, depth + 1)
+    return result
+
+
 def coerce(name: str, arguments: dict[str, Any], tools: list[dict] | None) -> dict[str, Any]:
     """Arguments with their values typed by the schema where the text allows one reading only.
 
     `"14"` becomes 14 for an integer, `"[1]"` a list for an array, `"true"` a bool for a boolean, 14 becomes `"14"`
-    for a string. A null (or, for anything but a string, the text `null`) given for an optional argument means
-    "not given" and is left out. What does not fit stays as it is, for `validate` to name.
+    for a string. Where the schema allows a string among others, a text that is right as a string stays one. A null
+    (or, for anything but a string, the text `null`) given for an optional argument means "not given" and is left
+    out. What does not fit stays as it is, for `validate` to name.
     """
     schema = parameters(tools, name)
-    properties, required = schema.get("properties") or {}, schema.get("required") or []
+    required = schema.get("required") or []
     result = {}
     for key, value in arguments.items():
-        property_schema = properties.get(key)
+        property_schema = argument_schema(schema, key)
         if property_schema is not None:
-            kinds = _kinds(property_schema)
-            value = _coerce_value(value, kinds)
-            if value is None and "null" not in kinds and key not in required:
+            allowed = kinds(property_schema)
+            value = _coerce_value(value, allowed, property_schema)
+            if value is None and allowed and "null" not in allowed and key not in required:
                 continue
         result[key] = value
     return result
 
 
-def validate(call: ToolCall, tools: list[dict] | None) -> Rejection | None:
+def validate(
+    call: ToolCall, tools: list[dict] | None, render: Callable[[ToolCall], str] | None = None
+) -> Rejection | None:
     """None when `call` may be run; otherwise the first rule it breaks.
 
     Args:
         call: with coerced arguments.
         tools: the tools the model was shown.
+        render: writes the rejection's example; qwen3_coder's when None.
     """
     known = names(tools)
     if call.name not in known:
         near = difflib.get_close_matches(call.name, known, n=3, cutoff=0.5)
         hint = f"there is no tool {call.name!r}" + (f"; did you mean {' or '.join(near)}?" if near else "")
-        shown = example((near or known)[0], {}, tools) if known else None
+        shown = example((near or known)[0], {}, tools, render) if known else None
         return Rejection(
             rule="unknown_tool", message=hint, got=call.name, expected="one of " + ", ".join(known), example=shown
         )
@@ -72,47 +122,56 @@ def validate(call: ToolCall, tools: list[dict] | None) -> Rejection | None:
     properties, required = schema.get("properties") or {}, schema.get("required") or []
     for key in required:
         if key not in call.arguments:
-            return _broken("missing_argument", call, tools, f"{call.name} needs {key!r}", expected=_signature(schema))
+            message = f"{call.name} needs {key!r}"
+            return _broken("missing_argument", call, tools, message, render, expected=_signature(schema))
     if schema.get("additionalProperties") is not True:
         for key in call.arguments:
             if key not in properties:
                 message = f"{call.name} has no argument {key!r}"
-                return _broken("unknown_argument", call, tools, message, expected=_signature(schema))
+                return _broken("unknown_argument", call, tools, message, render, expected=_signature(schema))
     for key, value in call.arguments.items():
-        if (error := _first_error(value, properties.get(key) or {})) is not None:
+        if (error := first_error(value, argument_schema(schema, key) or {})) is not None:
             rule = "wrong_type" if error.validator == "type" else "bad_value"
             message = f"{call.name}: {key!r} {_said(error)}"
             expected = json.dumps(properties[key], ensure_ascii=False)
-            return _broken(rule, call, tools, message, got=_shorten(value), expected=expected)
+            return _broken(rule, call, tools, message, render, got=_shorten(value), expected=expected)
     return None
 
 
-def example(name: str, given: dict[str, Any], tools: list[dict] | None) -> str:
-    """A call of `name` that validates, keeping those of `given` that are right, in wire format."""
-    from slm_ext.toolcalls.qwen3_coder import render_qwen3_coder
+def example(
+    name: str, given: dict[str, Any], tools: list[dict] | None, render: Callable[[ToolCall], str] | None = None
+) -> str:
+    """A call of `name` that validates, keeping those of `given` that are right, as `render` writes it
+    (qwen3_coder's when None)."""
+    if render is None:
+        from slm_ext.toolcalls.qwen3_coder import render_qwen3_coder as render
 
     schema = parameters(tools, name)
     properties, required = schema.get("properties") or {}, schema.get("required") or []
     arguments = {}
-    for key, property_schema in properties.items():
-        right = key in given and _first_error(given[key], property_schema) is None and len(str(given[key])) <= _SHOWN
+    for key in properties:
+        property_schema = argument_schema(schema, key)
+        right = key in given and first_error(given[key], property_schema) is None and len(str(given[key])) <= _SHOWN
         if right:
             arguments[key] = given[key]
         elif key in required:
             arguments[key] = _sample(key, property_schema)
-    return render_qwen3_coder(ToolCall(id="example", name=name, arguments=arguments))
+    return render(ToolCall(id="example", name=name, arguments=arguments))
 
 
-def _broken(rule: str, call: ToolCall, tools, message: str, *, expected: str, got: str | None = None) -> Rejection:
-    got = got if got is not None else f"{call.name}({', '.join(call.arguments)})"
-    shown = example(call.name, call.arguments, tools)
-    return Rejection(rule=rule, message=message, got=got, expected=expected, example=shown)
-
-
-def _first_error(value: Any, schema: dict):
+def first_error(value: Any, schema: dict):
+    """The `jsonschema` error of a value that lies nearest to its root; None when the value is right."""
     from jsonschema import Draft202012Validator
 
     return next(iter(sorted(Draft202012Validator(schema).iter_errors(value), key=lambda e: len(e.absolute_path))), None)
+
+
+def _broken(
+    rule: str, call: ToolCall, tools, message: str, render, *, expected: str, got: str | None = None
+) -> Rejection:
+    got = got if got is not None else f"{call.name}({', '.join(call.arguments)})"
+    shown = example(call.name, call.arguments, tools, render)
+    return Rejection(rule=rule, message=message, got=got, expected=expected, example=shown)
 
 
 def _said(error) -> str:
@@ -127,8 +186,8 @@ def _said(error) -> str:
 def _signature(schema: dict) -> str:
     required = schema.get("required") or []
     parts = [
-        f"{key}{'' if key in required else '?'}: {'|'.join(sorted(_kinds(value))) or 'any'}"
-        for key, value in (schema.get("properties") or {}).items()
+        f"{key}{'' if key in required else '?'}: {'|'.join(sorted(kinds(argument_schema(schema, key)))) or 'any'}"
+        for key in schema.get("properties") or {}
     ]
     return ", ".join(parts) or "no arguments"
 
@@ -140,46 +199,59 @@ def _sample(key: str, schema: dict) -> Any:
     for source in ("examples", "enum"):
         if schema.get(source):
             return schema[source][0]
-    kinds = _kinds(schema)
+    allowed = kinds(schema)
     for kind, value in (("string", f"the {key}"), ("integer", 1), ("number", 1.0), ("boolean", True), ("array", [])):
-        if kind in kinds:
+        if kind in allowed:
             return value
     return {}
 
 
-def _kinds(schema: dict) -> set[str]:
-    kinds = schema.get("type") or []
-    kinds = {kinds} if isinstance(kinds, str) else set(kinds)
-    for key in ("anyOf", "oneOf"):
-        for branch in schema.get(key) or []:
-            kinds |= _kinds(branch)
-    return kinds
+_KINDS = {
+    str: "string",
+    int: "integer",
+    float: "number",
+    bool: "boolean",
+    type(None): "null",
+    list: "array",
+    dict: "object",
+}
 
 
-def _coerce_value(value: Any, kinds: set[str]) -> Any:
+def _coerce_value(value: Any, allowed: set[str], schema: dict) -> Any:
     if not isinstance(value, str):
-        if kinds == {"string"} and isinstance(value, (int, float)) and not isinstance(value, bool):
+        if allowed == {"string"} and isinstance(value, (int, float)) and not isinstance(value, bool):
             return json.dumps(value)
-        if "integer" in kinds and isinstance(value, float) and value.is_integer():
+        if "integer" in allowed and isinstance(value, float) and value.is_integer():
             return int(value)
         return value
-    if not kinds or "string" in kinds:
+    if not allowed or allowed == {"string"}:
         return value
-    text = value.strip()
+    if "string" in allowed:
+        if first_error(value, schema) is None:
+            return value
+        read = _read(value.strip(), allowed)
+        return value if read is _UNREAD or first_error(read, schema) is not None else read
+    read = _read(value.strip(), allowed)
+    return value if read is _UNREAD else read
+
+
+def _read(text: str, allowed: set[str]) -> Any:
+    """The value a text stands for among these types; `_UNREAD` when it stands for none."""
     if text in ("null", "None"):
         return None
-    if "integer" in kinds and _INTEGER.fullmatch(text):
+    if "integer" in allowed and _INTEGER.fullmatch(text) and len(text) < 1000:
         return int(text.split(".")[0])
-    if "boolean" in kinds and text.lower() in ("true", "false"):
+    if "boolean" in allowed and text.lower() in ("true", "false"):
         return text.lower() == "true"
-    if kinds & {"number", "array", "object"}:
+    if allowed & {"number", "array", "object"}:
         try:
             loaded = json.loads(text, strict=False)
-        except ValueError:
-            return value
+            json.dumps(loaded, allow_nan=False, ensure_ascii=False).encode()
+        except (ValueError, RecursionError):
+            return _UNREAD
         kind = {list: "array", dict: "object", int: "number", float: "number"}.get(type(loaded))
-        return loaded if kind in kinds else value
-    return value
+        return loaded if kind in allowed else _UNREAD
+    return _UNREAD
 
 
 def _shorten(value: Any) -> str:

@@ -70,12 +70,7 @@ def test_reads_values_as_they_are_written_and_typed():
     assert list(call.arguments) == ["path", "line", "old", "new"]
 
 
-@given(
-    st.dictionaries(
-        st.sampled_from(["path", "old", "new", "keyword"]),
-        st.text().filter(lambda s: not any(tag in s for tag in ("</parameter>", "</function>", "</think>"))),
-    )
-)
+@given(st.dictionaries(st.sampled_from(["path", "old", "new", "keyword"]), st.text()))
 @settings(max_examples=300, deadline=None)
 def test_rendered_calls_read_back(arguments):
     call = ToolCall(id="call_1", name="edit_line", arguments=arguments)
@@ -167,3 +162,11 @@ def test_no_text_raises_and_no_opened_call_goes_unnoticed(text):
 def test_a_json_block_before_a_good_call_is_not_passed_over():
     text = '<tool_call>{"name": "submit"}</tool_call><tool_call><function=submit></function></tool_call>'
     assert parse_qwen3_coder(text, TOOLS).rejection.rule == "json_in_xml"
+
+
+def test_a_value_in_which_the_format_continues_is_written_as_json():
+    value = "a\n</parameter>\n<parameter=new>\nb"
+    call = ToolCall(id="call_1", name="edit_line", arguments={"old": value, "new": "</parameter>"})
+    text = render_qwen3_coder(call)
+    assert "<parameter=old json>" in text and "<parameter=new>" in text
+    assert parse_qwen3_coder(text, TOOLS).calls == [call]

@@ -33,6 +33,44 @@ def test_values_are_typed_where_there_is_one_reading(name, arguments, typed):
     assert coerce(name, arguments, TOOLS) == typed
 
 
+UNION = {
+    "$defs": {"level": {"enum": ["low", 3, None]}},
+    "type": "object",
+    "properties": {
+        "limit": {"anyOf": [{"type": "integer"}, {"enum": ["all"]}]},
+        "level": {"$ref": "#/$defs/level"},
+        "free": {"type": ["string", "integer"]},
+        "count": {"enum": [1, 2]},
+        "size": {"type": "number"},
+        "anything": True,
+    },
+}
+UNION_TOOLS = [{"type": "function", "function": {"name": "f", "parameters": UNION}}]
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "value"),
+    [
+        ("limit", "all", "all"),
+        ("limit", "12", 12),
+        ("limit", "some", "some"),
+        ("level", "low", "low"),
+        ("level", "3", 3),
+        ("level", "null", None),
+        ("free", "3", "3"),
+        ("free", "null", "null"),
+        ("count", "2", 2),
+        ("size", "1e999", "1e999"),
+        ("size", "1e3", 1000.0),
+        ("anything", "12", "12"),
+    ],
+)
+def test_a_text_for_a_union_is_a_string_only_where_the_schema_allows_that_string(key, text, value):
+    assert coerce("f", {key: text}, UNION_TOOLS) == {key: value}
+    rejected = validate(ToolCall(id="1", name="f", arguments={key: value}), UNION_TOOLS)
+    assert (rejected is None) == (text not in ("some", "1e999"))
+
+
 def test_a_right_call_passes():
     assert validate(call("edit_line", GOOD), TOOLS) is None
     assert validate(call("submit", {}), TOOLS) is None
