@@ -8,6 +8,7 @@
     │   ├── RepositoryError  the repository cannot be taken as a task
     │   └── MissingExtra     an optional package is not installed; says which `pip install` brings it
     ├── ServingError         a local server could not be started, reached or kept             (exit 2)
+    │   ├── ModelMissing     the model's files are not here, or not all of them; `slm pull` brings them
     │   ├── StartFailed      the server ended, or was not ready in time; carries its last log lines
     │   └── WrongModel       something answers, but it is not the model that was asked for
     └── CompletionError      a model call that did not bring an answer                        (exit 1)
@@ -27,6 +28,7 @@ __all__ = [
     "ContextOverflow",
     "FormatRejected",
     "MissingExtra",
+    "ModelMissing",
     "ProviderDown",
     "RegistryError",
     "RepositoryError",
@@ -106,6 +108,19 @@ class ServingError(SlmError):
     """A local server could not be started, reached or kept."""
 
     exit_code = 2
+
+
+class ModelMissing(ServingError):
+    """The files of a hub's model are not on this machine, or not all of them. Only `slm pull` downloads.
+
+    Args:
+        model: its id, `org/name`.
+        revision: the one asked for; None for the default branch.
+    """
+
+    def __init__(self, attempted: str, *, model: str, revision: str | None = None, **parts: str):
+        self.model, self.revision = model, revision
+        super().__init__(attempted, **parts)
 
 
 class StartFailed(ServingError):

@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 from pathlib import Path
 
 from slm_ext import paths
-from slm_ext.errors import ServingError
+from slm_ext.errors import ModelMissing, ServingError
 from slm_ext.registry.servers import is_folder
 
-__all__ = ["adapter_folder", "check_model_folder", "model_folder", "tensors"]
+__all__ = [
+    "DATA_FILES",
+    "adapter_folder",
+    "check_model_folder",
+    "model_folder",
+    "pull_command",
+    "tensors",
+    "weight_files",
+]
+
+DATA_FILES = (
+    "model*.safetensors", "*.json", "*.jinja", "*.txt", "tokenizer.model", "*.tiktoken", "tiktoken.model",
+)  # fmt: skip
+"""What is taken of a model's repository on the hub: data, never code and never pickles."""
+
+_SHARD = re.compile(r"(?P<stem>.+)-\d{5}-of-(?P<count>\d{5})\.safetensors")
 
 
 def model_folder(model: str, *, revision: str | None = None, what: str = "model") -> Path:
@@ -21,7 +37,8 @@ def model_folder(model: str, *, revision: str | None = None, what: str = "model"
         revision: of a Hugging Face id.
 
     Raises:
-        ServingError: nothing there, not downloaded yet, or not a model folder. Nothing is ever downloaded here.
+        ModelMissing: a hub's model that was not downloaded yet, or not all of it. Nothing is ever downloaded here.
+        ServingError: nothing there, or not a model folder.
     """
     if model == "package:flywheel-tiny":
         return check_model_folder(paths.tiny_model_dir(), what)
@@ -31,7 +48,12 @@ def model_folder(model: str, *, revision: str | None = None, what: str = "model"
         )
     if is_folder(model):
         return check_model_folder(Path(model).expanduser().resolve(), what)
-    return check_model_folder(_hub_snapshot(model, revision, what), what)
+    return _hub_snapshot(model, revision, what)
+
+
+def pull_command(model: str, revision: str | None = None) -> str:
+    """The command that downloads a hub's model."""
+    return f"slm pull {model} --revision {revision}" if revision else f"slm pull {model}"
 
 
 def check_model_folder(folder: Path, what: str = "model") -> Path:
@@ -47,8 +69,8 @@ def check_model_folder(folder: Path, what: str = "model") -> Path:
         raise _broken(folder, what, "config.json names no model_type")
     index = folder / "model.safetensors.index.json"
     named = set(_json(index, folder, what).get("weight_map", {}).values()) if index.exists() else set()
-    present = sorted(folder.glob("*.safetensors"))
-    missing = sorted(named - {file.name for file in present})
+    present = weight_files(folder)
+    missing = sorted((named | _shards(present)) - {file.name for file in present})
     if missing or not present:
         raise _broken(folder, what, f"weights are missing: {', '.join(missing[:3]) or 'no *.safetensors'}")
     for file in present:
@@ -74,6 +96,21 @@ def adapter_folder(adapter: str) -> Path:
     return folder
 
 
+def weight_files(folder: Path) -> list[Path]:
+    """The files that mlx-lm loads: `model*.safetensors`; every safetensors file where there is none of that name."""
+    return sorted(folder.glob("model*.safetensors")) or sorted(folder.glob("*.safetensors"))
+
+
+def _shards(files: list[Path]) -> set[str]:
+    """Every name that the numbers of shards (`-00001-of-00004`) ask for."""
+    wanted = set()
+    for file in files:
+        if match := _SHARD.fullmatch(file.name):
+            count = int(match["count"])
+            wanted |= {f"{match['stem']}-{i:05}-of-{count:05}.safetensors" for i in range(1, min(count, 9999) + 1)}
+    return wanted
+
+
 def tensors(file: Path) -> dict[str, dict]:
     """The header of a safetensors file: dtype, shape and data_offsets by the tensor's name."""
     with open(file, "rb") as stream:
@@ -83,22 +120,33 @@ def tensors(file: Path) -> dict[str, dict]:
 
 
 def _hub_snapshot(model: str, revision: str | None, what: str) -> Path:
-    wanted = f"{model} --revision {revision}" if revision else model
-    absent = ServingError(
-        f"find the {what} {model!r}",
-        seen="neither a folder nor in the Hugging Face cache of this machine",
-        allowed=f"a folder (a relative one is written ./{model}) or a downloaded model; a run never downloads one",
-        next_step=f"hf download {wanted}",
-    )
+    def absent(seen: str, does: str) -> ModelMissing:
+        return ModelMissing(
+            f"find the {what} {model!r}",
+            model=model,
+            revision=revision,
+            seen=seen,
+            allowed=f"a folder (a relative one is written ./{model}) or a downloaded model; a run never downloads one",
+            next_step=f"{pull_command(model, revision)} {does} it",
+        )
+
     try:
         from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+        from huggingface_hub.errors import HFValidationError, IncompleteSnapshotError, LocalEntryNotFoundError
     except ImportError:
-        raise absent from None
+        raise absent("neither a folder nor in a Hugging Face cache of this machine", "brings") from None
     try:
-        return Path(snapshot_download(model, revision=revision, local_files_only=True))
+        folder = snapshot_download(
+            model, revision=revision, local_files_only=True, allow_patterns=[*DATA_FILES], ignore_patterns=["*/*"]
+        )
+    except IncompleteSnapshotError:
+        raise absent("only a part of its files is in the Hugging Face cache of this machine", "completes") from None
     except (LocalEntryNotFoundError, HFValidationError):
-        raise absent from None
+        raise absent("neither a folder nor in the Hugging Face cache of this machine", "brings") from None
+    try:
+        return check_model_folder(Path(folder), what)
+    except ServingError as error:
+        raise absent(f"{folder}: {error.seen}", "completes") from None
 
 
 def _torn(file: Path) -> str:

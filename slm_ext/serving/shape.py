@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .folders import tensors
+from .folders import tensors, weight_files
 from .widening import pays
 
 __all__ = ["ModelShape", "config_shape", "folder_shape"]
@@ -73,7 +73,7 @@ class ModelShape:
 def folder_shape(folder: Path, adapter: Path | None = None) -> ModelShape:
     """The shape of a checked model folder. On Linux CPU small half-precision weights count as float32: so they run."""
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    entries = {name: entry for file in sorted(folder.glob("*.safetensors")) for name, entry in tensors(file).items()}
+    entries = {name: entry for file in weight_files(folder) for name, entry in tensors(file).items()}
     wide = pays(folder)
     weights = sum(_bytes(entry, wide) for entry in entries.values())
     width = 4 if wide else _activations(entries)

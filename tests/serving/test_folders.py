@@ -64,8 +64,16 @@ def test_missing_folder_and_file_in_its_place(folder):
 
 def test_hub_model_that_is_not_here_names_the_download(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(ServingError, match="hf download org/never-downloaded-model --revision v1"):
+    with pytest.raises(ServingError, match="slm pull org/never-downloaded-model --revision v1"):
         model_folder("org/never-downloaded-model", revision="v1")
+
+
+def test_a_missing_shard_is_noticed_without_an_index(folder):
+    (folder / "model.safetensors").rename(folder / "model-00001-of-00002.safetensors")
+    with pytest.raises(ServingError, match=r"missing: model-00002-of-00002\.safetensors"):
+        check_model_folder(folder)
+    (folder / "model-00002-of-00002.safetensors").write_bytes(safetensors())
+    assert check_model_folder(folder) == folder
 
 
 def test_adapter_folder(tmp_path):
