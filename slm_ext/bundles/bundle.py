@@ -9,11 +9,11 @@ from __future__ import annotations
 import difflib
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from slm_ext.bundles.domains import read_domains, read_yaml
 from slm_ext.errors import BundleError
 from slm_ext.paths import bundles_dir
 
@@ -73,6 +73,7 @@ class Bundle(BaseModel):
         name: the folder's name, also its place under `/root/tools/` in SWE-agent.
         path: the folder.
         tools: by name, in the order of `config.yaml`.
+        domains: tool → argument → where its values come from, of `domains.yaml`; see `domains`.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -80,6 +81,7 @@ class Bundle(BaseModel):
     name: str
     path: Path
     tools: dict[str, Tool]
+    domains: dict[str, dict[str, str]] = {}
 
     @property
     def bin(self) -> Path:
@@ -93,7 +95,8 @@ def load_bundles(names: list[str | Path], directory: Path | None = None) -> list
     `slm_base`, whose library the executables need, comes first whether it is named or not.
 
     Raises:
-        BundleError: unknown name, unreadable or wrong config.yaml, missing executable, a tool defined twice.
+        BundleError: unknown name, unreadable or wrong config.yaml or domains.yaml, missing executable, a tool defined
+            twice.
     """
     directory = directory or bundles_dir()
     wanted = list(dict.fromkeys([BASE, *map(str, names)]))
@@ -131,14 +134,7 @@ def _folder(name: str, directory: Path) -> Path:
 def _load(folder: Path) -> Bundle:
     config = folder / "config.yaml"
     attempted = f"read the tool bundle {folder.name} ({config})"
-    try:
-        data: Any = yaml.safe_load(config.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise BundleError(attempted, seen=str(error), allowed="a readable config.yaml") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f"line {mark.line + 1}: " if mark else ""
-        raise BundleError(attempted, seen=f"{line}{getattr(error, 'problem', error)}", allowed="YAML") from None
+    data = read_yaml(config, attempted)
     if not isinstance(data, dict) or set(data) != {"tools"} or not isinstance(data["tools"], dict):
         seen = ", ".join(map(str, data)) if isinstance(data, dict) else type(data).__name__
         raise BundleError(attempted, seen=f"top level: {seen or 'nothing'}", allowed="the one key `tools`, a mapping")
@@ -156,4 +152,4 @@ def _load(folder: Path) -> Bundle:
             raise BundleError(attempted, seen=f"the tool {name} without bin/{name}", allowed="one executable per tool")
         if not os.access(executable, os.X_OK):
             raise BundleError(attempted, seen=f"bin/{name} is not executable", next_step=f"chmod +x {executable}")
-    return bundle
+    return bundle.model_copy(update={"domains": read_domains(folder, bundle.tools)})

@@ -7,6 +7,7 @@ import uuid
 from typing import Any
 
 from slm_ext.completion.answer import Answer
+from slm_ext.completion.grounding import Grounding, domains
 from slm_ext.completion.reply import Reply, read_reply, total_usage, usage_of
 from slm_ext.completion.request import build_request
 from slm_ext.completion.resampling import worth_another
@@ -30,18 +31,29 @@ class Completion:
         handle: of `serving.acquire`; its owner releases it.
         tools: the OpenAI list; without tools any text is a good answer.
         recorder: every call is recorded there, answered or not.
+        grounding: where arguments' values come from; used where the provider's `constraints` are `grounded`, and in
+            effect.
 
     Raises:
         RegistryError: a `tool_mode` that is not built yet.
     """
 
-    def __init__(self, provider, handle, *, tools: list[dict] | None = None, recorder: Recorder | None = None):
+    def __init__(
+        self,
+        provider,
+        handle,
+        *,
+        tools: list[dict] | None = None,
+        recorder: Recorder | None = None,
+        grounding: Grounding | None = None,
+    ):
         mode = provider.tool_mode or "native"
         if mode not in _MODES:
             raise RegistryError(
                 f"use provider {provider.name!r}", seen=f"tool_mode: {mode}", allowed="tool_mode: native or xml"
             )
         self.provider, self.handle, self.tools, self.recorder = provider, handle, tools or [], recorder
+        self.grounding = grounding
         self._native = mode == "native"
         self._sender = Sender(provider, handle)
         self._meter = TokenMeter()
@@ -74,8 +86,9 @@ class Completion:
         """The first reply that is not worth another draw, or the last one; each draw is recorded."""
         policy, spent = self.provider.resample, []
         most = policy.draws if policy else 0
+        grounded = self._domains(conversation)
         for draw in range(most + 1):
-            call = _Call(self, view, draw)
+            call = _Call(self, view, draw, grounded)
             status, error = "interrupted", None
             try:
                 reply, answer = call.ask()
@@ -93,6 +106,11 @@ class Completion:
             self._retries.append(call.id)
         answer.usage = total_usage([*(c.usage for c in spent), call.usage])
         return reply, answer
+
+    def _domains(self, conversation: list[dict]) -> dict[str, list] | None:
+        if self.grounding is None or not self.tools or self.provider.constraints_in_effect != "grounded":
+            return None
+        return domains(self.grounding.declared, self.tools, conversation, self.grounding.repository)
 
     def _accepted(self, reply: Reply, answer: Answer) -> Answer:
         if reply.rejection is not None:
@@ -115,12 +133,12 @@ class Completion:
 class _Call:
     """One call from its view to its record."""
 
-    def __init__(self, owner: Completion, view: list[dict], draw: int):
+    def __init__(self, owner: Completion, view: list[dict], draw: int, grounded: dict[str, list] | None):
         self.owner, self.view = owner, view
         self.retried = list(owner._retries)
         self.id = uuid.uuid4().hex[:12]
         tools = owner.tools if owner._native else None
-        self.request = build_request(owner.provider, owner.handle.model_id, tools, draw)
+        self.request = build_request(owner.provider, owner.handle.model_id, tools, draw, domains=grounded)
         self.size = characters(view, self.request.arguments.get("tools"))
         self.raw: dict[str, Any] | None = None
         self.reply: Reply | None = None

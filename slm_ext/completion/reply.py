@@ -87,13 +87,27 @@ def total_usage(usages: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _parse(message: dict, tools: list[dict], ids: str) -> Parsed:
+    unread = _unread(message)
     if message.get("tool_calls"):
-        return parse_native(message, tools)
+        parsed = parse_native(message, tools)
+        return Parsed(parsed.calls, parsed.text, parsed.rejection or unread)
+    if unread is not None:
+        return Parsed(text=message["content"], rejection=unread)
     if not looks_like_call(message["content"]):
         return Parsed(text=message["content"])
     parsed = parse_qwen3_coder(message["content"], tools)
     calls = [call.model_copy(update={"id": f"call_{ids}_{i}"}) for i, call in enumerate(parsed.calls, start=1)]
     return Parsed(calls, parsed.text, parsed.rejection)
+
+
+def _unread(message: dict) -> Rejection | None:
+    """What our engine says of a call that it could not read."""
+    own = message.get("slm")
+    error = own.get("tool_call_error") if isinstance(own, dict) else None
+    if not isinstance(error, dict):
+        return None
+    said = {key: str(error.get(key) or "") for key in ("rule", "message", "got")}
+    return Rejection(rule=said["rule"] or "lost_call", message=said["message"], got=_tail(said["got"]))
 
 
 def _refusal(parsed: Parsed, finish: str | None, tools: list[dict]) -> Rejection | None:
@@ -108,7 +122,7 @@ def _refusal(parsed: Parsed, finish: str | None, tools: list[dict]) -> Rejection
     if parsed.calls:
         return None
     if parsed.rejection is not None:
-        return parsed.rejection
+        return parsed.rejection.model_copy(update={k: v for k, v in wanted.items() if not getattr(parsed.rejection, k)})
     if finish == "tool_calls":
         message = "the call could not be read and was dropped by the server"
         return Rejection(rule="lost_call", message=message, got=_tail(parsed.text), **wanted)

@@ -26,13 +26,24 @@ class Request:
         self.arguments, self.sampling, self.timeout_s = arguments, sampling, timeout_s
 
 
-def build_request(provider, model_id: str, tools: list[dict] | None, draw: int = 0) -> Request:
-    """Settings that are unset are not sent (mlx_lm.server refuses explicit nulls), nor `tool_choice` (it ignores it).
+def build_request(
+    provider,
+    model_id: str,
+    tools: list[dict] | None,
+    draw: int = 0,
+    *,
+    domains: dict[str, list] | None = None,
+    wire: str | None = None,
+) -> Request:
+    """Settings that are unset are not sent (mlx_lm.server refuses explicit nulls), nor `tool_choice` (it ignores it)
+    but to our own engine.
 
     Args:
         provider: its `completion_kwargs` win over its own fields; those the SDK does not know travel in the body.
         tools: sent as they are; None for a model that is shown its tools in the prompt.
         draw: 0 for a reply's first; a further one has the provider's `resample.temperature` and a seed of its own.
+        domains: of `grounding`; None where nothing is grounded.
+        wire: name of the wire format of a model that is shown its tools in the prompt.
     """
     if draw and provider.resample:
         update = {"temperature": provider.resample.temperature, "seed": (provider.seed or 0) + draw}
@@ -49,11 +60,31 @@ def build_request(provider, model_id: str, tools: list[dict] | None, draw: int =
     sampling["max_completion_tokens" if "max_completion_tokens" in extra else "max_tokens"] = limit
     body = {k: v for k, v in extra.items() if k not in _OWN}
     arguments = {"model": model_id, **sampling}
+    recorded: dict[str, Any] = {}
     if tools:
         arguments["tools"] = tools
+        if provider.constraints_in_effect != "off":
+            arguments, body, recorded = _constrained(arguments, body, provider, domains, wire)
     template = {"chat_template_kwargs": provider.chat_template_kwargs} if provider.chat_template_kwargs else {}
     if body or template:
         arguments["extra_body"] = template | body
     arguments |= {k: extra[k] for k in ("extra_headers", "extra_query") if k in extra}
     timeout = float(extra.get("timeout") or provider.timeout_s or TIMEOUT_S)
-    return Request(arguments, sampling | body, timeout)
+    return Request(arguments, sampling | body | recorded, timeout)
+
+
+def _constrained(arguments: dict, body: dict, provider, domains: dict | None, wire: str | None) -> tuple:
+    """(arguments, body, what is recorded of it): the record has the number of cases in place of the cases."""
+    choice = {"tool_choice": "required", "parallel_tool_calls": False}
+    choice = {key: value for key, value in choice.items() if key not in body}
+    slm: dict[str, Any] = {"thought_chars": provider.thought_chars}
+    if domains is not None:
+        slm["domains"] = domains
+    if wire is not None:
+        slm |= {"wire_format": wire, "show_tools": False}
+    own = body.get("slm")
+    slm = slm | own if isinstance(own, dict) else slm if own is None else own
+    shown = slm
+    if isinstance(slm, dict) and isinstance(slm.get("domains"), dict):
+        shown = slm | {"domains": {tool: len(cases) for tool, cases in slm["domains"].items()}}
+    return arguments | choice, body | {"slm": slm}, choice | {"slm": shown}

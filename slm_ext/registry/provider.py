@@ -128,6 +128,11 @@ class Provider(BaseModel):
     """The reply's limit, in tokens; always sent as `max_tokens`: servers have defaults as low as 512."""
 
     tool_mode: Literal["native", "xml", "json", "text"] = "native"
+    constraints: Literal["off", "calls", "grounded"] = "grounded"
+    """What the `slm` engine decodes within; other servers are sent none of it. `calls`: every reply is one call that
+    fits the tools' schemas; `grounded`: and that names what is there; `off`: whatever the model writes."""
+    thought_chars: Annotated[int, number, Field(ge=0, le=100_000)] = 1500
+    """Most characters of text before the call, where `constraints` are in effect."""
     chat_template_kwargs: dict[str, Any] = Field(default_factory=dict)
     capabilities: Capabilities = Field(default_factory=Capabilities)
     completion_kwargs: dict[str, Any] = Field(default_factory=dict, repr=False)
@@ -151,6 +156,8 @@ class Provider(BaseModel):
         if not isinstance(data, dict):
             return data
         data = {k: v for k, v in data.items() if not any(_same(v, n) for n in _WITHOUT_EFFECT.get(k, ()))}
+        if data.get("constraints") is False:  # YAML's reading of `off`
+            data["constraints"] = "off"
         if data.get("max_output_tokens", 1) in (0, None) and not isinstance(data.get("max_output_tokens"), bool):
             data.pop("max_output_tokens", None)
         if isinstance(data.get("completion_kwargs"), dict):
@@ -205,6 +212,12 @@ class Provider(BaseModel):
     def managed(self) -> bool:
         """Whether slm-ext starts and stops the server."""
         return self.server is not None
+
+    @property
+    def constraints_in_effect(self) -> Literal["off", "calls", "grounded"]:
+        """`constraints` where our own engine answers, else `off`."""
+        ours = self.server is not None and self.server.engine == "slm" and self.server.command is None
+        return self.constraints if ours else "off"
 
     @property
     def model_folder(self) -> Path | None:

@@ -47,7 +47,12 @@ def run_task_in_mini(
     if step_limit is not None:
         agent_config["step_limit"] = step_limit
     model = SlmModel(
-        model_name=config["model"]["model_name"], entry=provider, handle=handle, recorder=recorder, loaded=bundles
+        model_name=config["model"]["model_name"],
+        entry=provider,
+        handle=handle,
+        recorder=recorder,
+        loaded=bundles,
+        repository=repo,
     )
     environment = SlmEnvironment(base=env, **(environment_config | {"cwd": str(repo)}))
     agent = SlmAgent(model, environment, on_step=on_step, output_path=trajectory, **agent_config)

@@ -15,8 +15,9 @@ from minisweagent.exceptions import FormatError, InterruptAgentFlow
 from minisweagent.models import GLOBAL_MODEL_STATS
 from pydantic import BaseModel, ConfigDict
 
-from slm_ext.bundles import command_line, load_bundles, require_hash, tool_schemas
+from slm_ext.bundles import command_line, declared_domains, load_bundles, require_hash, tool_schemas
 from slm_ext.completion import Answer, Completion
+from slm_ext.completion.grounding import Grounding, LocalRepository
 from slm_ext.errors import ContextOverflow, FormatRejected, ProviderDown
 
 __all__ = ["EndRun", "SlmModel", "SlmModelConfig"]
@@ -47,6 +48,9 @@ class SlmModelConfig(BaseModel):
     """Where every model call is recorded as JSON lines; None records nothing."""
     project_dir: Path | None = None
     """Folder whose `slm_providers.yaml` counts; None is the current one."""
+    repository: Path | None = None
+    """Folder of the repository the tools work on, where calls are to be grounded in it; None knows only what the
+    conversation has shown."""
     set_cache_control: str | None = None
     """Injected by mini for some names; means nothing here."""
 
@@ -158,7 +162,15 @@ class SlmModel:
 
                 self.handle = acquire(self.provider)
                 weakref.finalize(self, self.handle.release)  # at exit at the latest
-            self._completion = Completion(self.provider, self.handle, tools=self.tools, recorder=self.recorder)
+            folder = self.config.repository
+            repository = LocalRepository(folder) if folder else None
+            self._completion = Completion(
+                self.provider,
+                self.handle,
+                tools=self.tools,
+                recorder=self.recorder,
+                grounding=Grounding(declared_domains(self.bundles), repository),
+            )
         return self._completion
 
     def _registry(self):

@@ -19,8 +19,9 @@ from sweagent.tools.parsing import FunctionCallingParser
 from sweagent.tools.tools import ToolConfig
 from sweagent.utils.log import get_logger
 
-from slm_ext.bundles import load_bundles, tool_schemas
+from slm_ext.bundles import declared_domains, load_bundles, tool_schemas
 from slm_ext.completion import Answer, Completion
+from slm_ext.completion.grounding import Grounding, LocalRepository
 from slm_ext.errors import BundleError, ContextOverflow, FormatRejected, SlmError
 from slm_ext.hosts.sweagent.config import PREFIX
 from slm_ext.hosts.sweagent.parser import REJECTED, BundleParser
@@ -51,10 +52,11 @@ class SlmModel(AbstractModel):
         try:
             self.session: Session = current(config.name.removeprefix(PREFIX))
             self.provider = provider_for(config, self.session.provider)
-            self.tools = _schemas(tools)
+            self.tools, declared = _schemas(tools)
         except SlmError as error:
             raise ModelConfigurationError(str(error)) from None
         self._takes_rejections = isinstance(tools.parse_function, BundleParser)
+        self._grounding = Grounding(declared)
         self._completion: Completion | None = None
         self._recorder: Any = None
 
@@ -71,6 +73,11 @@ class SlmModel(AbstractModel):
         self._recorder = Recorder(folder / "calls.jsonl", self.session.run_id, instance_id, secrets=[key])
         self._completion = None
         return self._recorder
+
+    def ground_in(self, folder: Path | None) -> None:
+        """From now on calls are grounded in the repository at `folder`; None knows only what the history shows."""
+        self._grounding = Grounding(self._grounding.declared, LocalRepository(folder) if folder else None)
+        self._completion = None
 
     def query(
         self, history: Any, action_prompt: str = "> ", *, n: int | None = None, temperature: float | None = None
@@ -113,10 +120,14 @@ class SlmModel(AbstractModel):
     def _ready(self, temperature: float | None) -> Completion:
         if temperature is not None and temperature != self.provider.temperature:
             provider = self.provider.model_copy(update={"temperature": temperature, "resample": None})
-            return Completion(provider, self.session.handle, tools=self.tools, recorder=self._recorder)
+            return self._completion_of(provider)
         if self._completion is None:
-            self._completion = Completion(self.provider, self.session.handle, tools=self.tools, recorder=self._recorder)
+            self._completion = self._completion_of(self.provider)
         return self._completion
+
+    def _completion_of(self, provider: Any) -> Completion:
+        handle, recorder = self.session.handle, self._recorder
+        return Completion(provider, handle, tools=self.tools, recorder=recorder, grounding=self._grounding)
 
     def _count(self, usage: dict[str, Any]) -> None:
         self.stats.tokens_sent += usage.get("in") or 0
@@ -130,10 +141,11 @@ def _message(item: dict[str, Any], config: GenericAPIModelConfig) -> dict[str, A
     return item
 
 
-def _schemas(tools: ToolConfig) -> list[dict[str, Any]]:
-    """What the model is shown; puts our parser in place where the tools are those of our bundles."""
+def _schemas(tools: ToolConfig) -> tuple[list[dict[str, Any]], dict[str, dict[str, str]]]:
+    """What the model is shown, and the domains its arguments come from; puts our parser in place where the tools are
+    those of our bundles."""
     if not tools.use_function_calling:
-        return []
+        return [], {}
     shown = {schema["function"]["name"]: schema for schema in tools.tools}
     ours, bundles = {}, []
     for bundle in tools.bundles:
@@ -146,4 +158,4 @@ def _schemas(tools: ToolConfig) -> list[dict[str, Any]]:
     names = [name for name in shown if name in ours]
     if type(tools.parse_function) is FunctionCallingParser:
         tools.parse_function = BundleParser.of(tools.parse_function, bundles, names)
-    return [ours.get(name, schema) for name, schema in shown.items()]
+    return [ours.get(name, schema) for name, schema in shown.items()], declared_domains(bundles)

@@ -95,8 +95,10 @@ def _get_agent(original: Any) -> Any:
 
         if models_in(config):
             from slm_ext.hosts.sweagent.records import CallRecords
+            from slm_ext.hosts.sweagent.repository import RepositoryFinder
 
             agent.add_hook(CallRecords())
+            agent.add_hook(RepositoryFinder())
         return agent
 
     return get_agent_from_config
