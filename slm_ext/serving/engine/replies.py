@@ -1,7 +1,7 @@
 """From the text a model generated to the message of an answer: thinking, content and tool calls told apart.
 
-`read_reply` looks at a whole answer, `Splitter` at one that is still growing: it shows content as it comes and holds back
-what may be the beginning of a call, because a call is only known once it is complete.
+`read_reply` looks at a whole answer, `Splitter` at one that is still growing: it shows content as it comes and holds
+back what may be the beginning of a call, because a call is only known once it is complete.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def read_reply(text: str, form: Form, finish: str) -> Message:
         rest, over = text, True  # it was no thinking after all
     if form.wire is None or not over:
         return Message(rest, thinking, finish=finish)
-    parsed = form.wire.parse(rest, form.tools)
+    parsed = form.wire.parse(rest, form.tools, thinking=False)  # it was split off above
     error = _error(parsed.rejection)
     calls = []
     for call in parsed.calls:

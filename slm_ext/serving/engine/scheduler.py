@@ -1,8 +1,8 @@
 """The one thread that owns MLX: it loads the model, prefills prompts in chunks and decodes, until the process ends.
 
 Between two decoding steps one prompt is prefilled by one chunk, in turns, so that neither a long prompt stops the
-streams that are running nor many short ones each other. The size of a chunk adapts to the machine: none takes much longer
-than half a second, which bounds how late a disconnect or a new request is noticed.
+streams that are running nor many short ones each other. The size of a chunk adapts to the machine: none takes much
+longer than half a second, which bounds how late a disconnect or a new request is noticed.
 """
 
 from __future__ import annotations
@@ -129,30 +129,39 @@ class Scheduler(threading.Thread):
         streams = self._config.max_streams or DEFAULT_STREAMS
         self._decoder = Batch(loaded.model, streams) if loaded.batching else Solo(loaded)
         self._on_loaded(loaded)
-        while not self._ending:
-            with self._wake:
-                while not (self._waiting or self.in_flight or self._ending):
-                    self._wake.wait()
-            ended = self._drop_cancelled()
-            self._admit()
-            ended += self._decode()
-            ended += self._prefill()
-            if ended:
-                self._changed(ended)
-        self._changed(
-            [job for job in [*self._drain(), *self._waiting] if self._lost(job, "the server is stopping", 503)]
-        )
+        try:
+            while not self._ending:
+                self._round()
+        except Exception:  # a defect of ours; without this thread the process is of no use
+            traceback.print_exc()
+            self._fatal()
+        left = [*self._drain(), *self._waiting]
+        self._changed([job for job in left if self._lost(job, "the server is stopping", 503)])
 
-    def _admit(self) -> None:
-        while self._waiting and self.in_flight < self._decoder.capacity:
-            job = self._waiting.popleft()
+    def _round(self) -> None:
+        """Wait for work, then one step and one chunk."""
+        with self._wake:
+            while not (self._waiting or self.in_flight or self._ending):
+                self._wake.wait()
+            gone = [job for job in self._waiting if job.cancelled]
+            for job in gone:
+                self._waiting.remove(job)
+            room = self._decoder.capacity - self.in_flight
+            admitted = [self._waiting.popleft() for _ in range(min(room, len(self._waiting)))]
+        changed = self._drop_cancelled(gone)
+        self._admit(admitted)
+        changed += self._decode()
+        changed += self._prefill()
+        if changed:
+            self._changed(changed)
+
+    def _admit(self, jobs: list[Job]) -> None:
+        for job in jobs:
             cache, job.cached = self._prefixes.fetch(job.prompt.ids)
             self._prefilling.append(_Prefill(job, cache or self.loaded.new_cache(), job.cached))
 
-    def _drop_cancelled(self) -> list[Job]:
-        gone = [job for job in self._waiting if job.cancelled]
-        for job in gone:
-            self._waiting.remove(job)
+    def _drop_cancelled(self, gone: list[Job]) -> list[Job]:
+        """End `gone`, which had not begun, and every job that was cancelled on its way."""
         for prefill in [p for p in self._prefilling if p.job.cancelled]:
             self._prefilling.remove(prefill)
             self._prefixes.store(prefill.job.prompt.ids[: prefill.done], prefill.cache)
