@@ -12,15 +12,17 @@ from slm_ext.completion.reply import Reply, read_reply, total_usage, usage_of
 from slm_ext.completion.request import build_request
 from slm_ext.completion.resampling import worth_another
 from slm_ext.completion.sender import Sender
-from slm_ext.completion.view import in_xml, outgoing, restore_rejected
+from slm_ext.completion.view import in_text, outgoing, restore_rejected
 from slm_ext.context import TokenMeter, characters
-from slm_ext.errors import ContextOverflow, FormatRejected, ProviderDown, RegistryError
+from slm_ext.errors import ContextOverflow, FormatRejected, ProviderDown
 from slm_ext.routing import single_provider
+from slm_ext.toolcalls import wire_format
 from slm_ext.traces import Recorder, Validation
 
 __all__ = ["Completion"]
 
-_MODES = ("native", "xml")
+_WIRES = {"native": "qwen3_coder", "xml": "qwen3_coder", "json": "hermes", "text": "fenced"}
+"""`tool_mode` → how calls are written where a reply is a text."""
 
 
 class Completion:
@@ -33,9 +35,6 @@ class Completion:
         recorder: every call is recorded there, answered or not.
         grounding: where arguments' values come from; used where the provider's `constraints` are `grounded`, and in
             effect.
-
-    Raises:
-        RegistryError: a `tool_mode` that is not built yet.
     """
 
     def __init__(
@@ -47,14 +46,10 @@ class Completion:
         recorder: Recorder | None = None,
         grounding: Grounding | None = None,
     ):
-        mode = provider.tool_mode or "native"
-        if mode not in _MODES:
-            raise RegistryError(
-                f"use provider {provider.name!r}", seen=f"tool_mode: {mode}", allowed="tool_mode: native or xml"
-            )
         self.provider, self.handle, self.tools, self.recorder = provider, handle, tools or [], recorder
         self.grounding = grounding
-        self._native = mode == "native"
+        self.wire = wire_format(_WIRES[provider.tool_mode])
+        self._native = provider.tool_mode == "native"
         self._sender = Sender(provider, handle)
         self._meter = TokenMeter()
         self._step = 1
@@ -75,7 +70,7 @@ class Completion:
             ProviderDown: the endpoint is gone or refuses for good.
         """
         conversation = outgoing(restore_rejected(messages, self._rejected))
-        view = conversation if self._native else in_xml(conversation, self.tools)
+        view = conversation if self._native else in_text(conversation, self.tools, self.wire)
         return self._accepted(*self._drawn(conversation, view))
 
     def close(self) -> None:
@@ -137,9 +132,11 @@ class _Call:
         self.owner, self.view = owner, view
         self.retried = list(owner._retries)
         self.id = uuid.uuid4().hex[:12]
-        tools = owner.tools if owner._native else None
-        self.request = build_request(owner.provider, owner.handle.model_id, tools, draw, domains=grounded)
-        self.size = characters(view, self.request.arguments.get("tools"))
+        wire = None if owner._native else owner.wire.name
+        self.request = build_request(
+            owner.provider, owner.handle.model_id, owner.tools, draw, domains=grounded, wire=wire
+        )
+        self.size = characters(view, owner.tools if owner._native else None)
         self.raw: dict[str, Any] | None = None
         self.reply: Reply | None = None
         self.usage: dict[str, Any] = {"latency_s": 0.0}
@@ -158,7 +155,7 @@ class _Call:
         self.usage = usage_of(self.raw, self.usage["latency_s"])
         owner._meter.learn(self.size, self.usage["in"])
         self._fits(self.usage["in"] or 0, "")
-        self.reply = reply = read_reply(self.raw, owner.tools, self.id)
+        self.reply = reply = read_reply(self.raw, owner.tools, self.id, owner.wire)
         if reply.rejection is not None:
             reply.rejection = reply.rejection.at(owner._refused + 1)
         answer = Answer(

@@ -6,15 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from slm_ext.toolcalls import (
-    Parsed,
-    Rejection,
-    ToolCall,
-    looks_like_call,
-    parse_native,
-    parse_qwen3_coder,
-    validate,
-)
+from slm_ext.toolcalls import Parsed, Rejection, ToolCall, WireFormat, parse_native, validate
 from slm_ext.toolcalls.schema import example, names
 
 __all__ = ["Reply", "read_reply", "total_usage", "usage_of"]
@@ -36,32 +28,34 @@ class Reply:
     also_rejected: list[dict[str, Any]] = field(default_factory=list)
 
 
-def read_reply(raw: dict, tools: list[dict], ids: str) -> Reply:
+def read_reply(raw: dict, tools: list[dict], ids: str, wire: WireFormat) -> Reply:
     """Read the first choice of a chat completion.
 
     Args:
         raw: the response.
         tools: those offered; with none, any text is a good answer.
         ids: what the id of a call read from text is made of.
+        wire: how calls are written where the reply is a text.
     """
     choice = raw["choices"][0]
     given, finish = choice["message"], choice.get("finish_reason")
     content = given.get("content") or ""
     content = content if isinstance(content, str) else "".join(p.get("text", "") for p in content)
-    parsed = _parse(given | {"content": content}, tools, ids) if tools else Parsed(text=content)
     reasoning = given.get("reasoning") or given.get("reasoning_content") or ""
+    split = False if reasoning else None  # thinking that the server has taken out already
+    parsed = _parse(given | {"content": content}, tools, ids, wire, split) if tools else Parsed(text=content)
     said = " ".join([*_THINKING.findall(parsed.text), _THINKING.sub("", parsed.text)])
     thought = "\n".join(part.strip() for part in (str(reasoning), said) if part.strip())
     reply = Reply({"role": "assistant", "content": parsed.text}, thought, finish)
     if not tools:
         return reply
-    rejection = _refusal(parsed, finish, tools)
+    rejection = _refusal(parsed, finish, tools, wire)
     if rejection is None:
         reply.parsed = True
         first, *others = parsed.calls
-        rejection = validate(first, tools)
+        rejection = validate(first, tools, wire.render)
         reply.also_rejected = [{"rule": ONE_AT_A_TIME, **call.model_dump()} for call in others]
-        if parsed.rejection is not None:
+        if parsed.rejection is not None and (rejection is None or rejection.rule != parsed.rejection.rule):
             reply.also_rejected.append({"rule": parsed.rejection.rule, "got": parsed.rejection.got})
         reply.message["tool_calls"] = [first.to_openai()]
         reply.call = first if rejection is None else None
@@ -86,16 +80,16 @@ def total_usage(usages: list[dict[str, Any]]) -> dict[str, Any]:
             for key, values in known.items()}  # fmt: skip
 
 
-def _parse(message: dict, tools: list[dict], ids: str) -> Parsed:
+def _parse(message: dict, tools: list[dict], ids: str, wire: WireFormat, split: bool | None) -> Parsed:
     unread = _unread(message)
     if message.get("tool_calls"):
         parsed = parse_native(message, tools)
         return Parsed(parsed.calls, parsed.text, parsed.rejection or unread)
     if unread is not None:
         return Parsed(text=message["content"], rejection=unread)
-    if not looks_like_call(message["content"]):
+    if not wire.looks_like_call(message["content"]):
         return Parsed(text=message["content"])
-    parsed = parse_qwen3_coder(message["content"], tools)
+    parsed = wire.parse(message["content"], tools, thinking=split)
     calls = [call.model_copy(update={"id": f"call_{ids}_{i}"}) for i, call in enumerate(parsed.calls, start=1)]
     return Parsed(calls, parsed.text, parsed.rejection)
 
@@ -110,11 +104,11 @@ def _unread(message: dict) -> Rejection | None:
     return Rejection(rule=said["rule"] or "lost_call", message=said["message"], got=_tail(said["got"]))
 
 
-def _refusal(parsed: Parsed, finish: str | None, tools: list[dict]) -> Rejection | None:
+def _refusal(parsed: Parsed, finish: str | None, tools: list[dict], wire: WireFormat) -> Rejection | None:
     """What is wrong before the call itself is looked at."""
     name = parsed.calls[0].name if parsed.calls else ""
     known = names(tools)
-    sample = example(name if name in known else known[0], {}, tools)
+    sample = example(name if name in known else known[0], {}, tools, wire.render)
     wanted = {"expected": "exactly one complete tool call", "example": sample}
     if finish == "length":
         message = "the reply reached the output limit and was cut off; write less before the call"

@@ -40,10 +40,11 @@ def build_request(
 
     Args:
         provider: its `completion_kwargs` win over its own fields; those the SDK does not know travel in the body.
-        tools: sent as they are; None for a model that is shown its tools in the prompt.
+        tools: sent as they are.
         draw: 0 for a reply's first; a further one has the provider's `resample.temperature` and a seed of its own.
         domains: of `grounding`; None where nothing is grounded.
-        wire: name of the wire format of a model that is shown its tools in the prompt.
+        wire: name of the wire format of a model that is shown its tools in the prompt: they are sent only to an
+            engine of ours that is to constrain its calls.
     """
     if draw and provider.resample:
         update = {"temperature": provider.resample.temperature, "seed": (provider.seed or 0) + draw}
@@ -61,9 +62,12 @@ def build_request(
     body = {k: v for k, v in extra.items() if k not in _OWN}
     arguments = {"model": model_id, **sampling}
     recorded: dict[str, Any] = {}
-    if tools:
+    constraints = provider.constraints_in_effect
+    if tools and (wire is None or constraints in ("calls", "grounded")):
         arguments["tools"] = tools
-        if provider.constraints_in_effect != "off":
+        if constraints == "off" and "tool_choice" not in body:
+            body = {"slm": {"constrain": False}} | body
+        elif constraints in ("calls", "grounded"):
             arguments, body, recorded = _constrained(arguments, body, provider, domains, wire)
     template = {"chat_template_kwargs": provider.chat_template_kwargs} if provider.chat_template_kwargs else {}
     if body or template:

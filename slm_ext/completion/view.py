@@ -10,9 +10,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from slm_ext.toolcalls import ToolCall, render_qwen3_coder
+from slm_ext.toolcalls import ToolCall, WireFormat, wire_format
 
-__all__ = ["in_xml", "outgoing", "restore_rejected"]
+__all__ = ["in_text", "outgoing", "restore_rejected"]
 
 GO_ON = "Go on."
 START = "Start."
@@ -29,12 +29,13 @@ def outgoing(messages: list[dict]) -> list[dict]:
     return _alternate(_paired([_plain(message) for message in messages]))
 
 
-def in_xml(messages: list[dict], tools: list[dict]) -> list[dict]:
+def in_text(messages: list[dict], tools: list[dict], wire: WireFormat) -> list[dict]:
     """The same conversation without native tool calls: tools in the system prompt, calls and results as text.
 
     Args:
         messages: as `outgoing` gives them.
         tools: shown to the model in the system prompt.
+        wire: how calls are written.
     """
     result = []
     for message in messages:
@@ -42,12 +43,12 @@ def in_xml(messages: list[dict], tools: list[dict]) -> list[dict]:
             content = f"<tool_response>\n{message['content']}\n</tool_response>"
             result.append({"role": "user", "content": content})
         elif message.get("tool_calls"):
-            result.append({"role": "assistant", "content": _with_text(message, message["tool_calls"])})
+            result.append({"role": "assistant", "content": _with_text(message, message["tool_calls"], wire)})
         else:
             result.append(message)
     if tools:
         system = result.pop(0)["content"] + "\n\n" if result and result[0]["role"] == "system" else ""
-        result.insert(0, {"role": "system", "content": system + _tool_docs(tools)})
+        result.insert(0, {"role": "system", "content": system + wire.instructions(tools)})
     return _alternate(result)
 
 
@@ -168,22 +169,13 @@ def _alternate(messages: list[dict]) -> list[dict]:
     return result
 
 
-def _with_text(message: dict, calls: list[dict]) -> str:
-    rendered = []
+def _with_text(message: dict, calls: list[dict], wire: WireFormat | None = None) -> str:
+    wire, rendered = wire or wire_format("qwen3_coder"), []
     for call in calls:
         function = call["function"]
         arguments = json.loads(function["arguments"])
-        rendered.append(render_qwen3_coder(ToolCall(id="", name=function["name"], arguments=arguments)))
+        rendered.append(wire.render(ToolCall(id="", name=function["name"], arguments=arguments)))
     return "\n".join(part for part in (message["content"], *rendered) if part)
-
-
-def _tool_docs(tools: list[dict]) -> str:
-    listed = "\n".join(json.dumps(tool["function"], ensure_ascii=False) for tool in tools)
-    form = render_qwen3_coder(ToolCall(id="", name="NAME", arguments={"ARGUMENT": "value"}))
-    return (
-        f"# Tools\n\nOne JSON object per tool:\n<tools>\n{listed}\n</tools>\n\n"
-        f"Every answer holds exactly one tool call, in this form, with one parameter block per argument:\n{form}"
-    )
 
 
 def _tool_call_id(message: dict) -> str:

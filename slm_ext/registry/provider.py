@@ -214,10 +214,10 @@ class Provider(BaseModel):
         return self.server is not None
 
     @property
-    def constraints_in_effect(self) -> Literal["off", "calls", "grounded"]:
-        """`constraints` where our own engine answers, else `off`."""
+    def constraints_in_effect(self) -> Literal["off", "calls", "grounded"] | None:
+        """`constraints` where our own engine answers; None where another server does."""
         ours = self.server is not None and self.server.engine == "slm" and self.server.command is None
-        return self.constraints if ours else "off"
+        return self.constraints if ours else None
 
     @property
     def model_folder(self) -> Path | None:

@@ -9,6 +9,7 @@ from slm_ext.completion import Completion
 from slm_ext.completion.grounding import Grounding
 from slm_ext.errors import FormatRejected
 from slm_ext.testing.openai_server import FakeOpenAI, tool_call
+from slm_ext.toolcalls import ToolCall, wire_format
 from slm_ext.traces import Recorder, read_calls
 
 from .parts import MESSAGES, TOOLS, handle, provider
@@ -49,7 +50,7 @@ def constraints(request: dict) -> dict:
 @pytest.mark.parametrize(
     ("constraints_", "sent"),
     [
-        ("off", {}),
+        ("off", {"slm": {"constrain": False}}),
         ("calls", {"tool_choice": "required", "parallel_tool_calls": False, "slm": {"thought_chars": 1500}}),
         (
             "grounded",
@@ -103,6 +104,7 @@ def test_what_the_user_wrote_wins():
 def test_yaml_reads_off_as_false():
     assert engine(constraints=False).constraints == "off"
     assert engine(constraints=False).constraints_in_effect == "off"
+    assert provider("http://127.0.0.1:9/v1").constraints_in_effect is None
 
 
 def test_the_record_has_the_number_of_cases_not_the_cases(tmp_path):
@@ -160,3 +162,45 @@ def test_a_call_before_the_unreadable_one_is_taken(tmp_path):
     [record] = read_calls(tmp_path)
     assert record["validation"]["also_rejected"] == [{"rule": "unterminated", "got": "<tool_call>"}]
     assert json.dumps(record["raw_response"])
+
+
+FORMS = {"xml": "qwen3_coder", "json": "hermes", "text": "fenced"}
+
+
+@pytest.mark.parametrize("mode", FORMS)
+def test_tools_in_the_prompt_and_calls_constrained_by_the_server(mode):
+    wire = wire_format(FORMS[mode])
+    [request] = ask(engine(tool_mode=mode))
+    assert request["tools"] == TOOLS and request["tool_choice"] == "required"
+    assert request["slm"] == {
+        "thought_chars": 1500, "domains": {"edit_line": [CASE]}, "wire_format": wire.name, "show_tools": False,
+    }  # fmt: skip
+    assert wire.instructions(TOOLS) in request["messages"][0]["content"]
+    call = ToolCall(id="", name="read_file", arguments={"path": "a.py"})
+    assert request["messages"][2] == {"role": "assistant", "content": wire.render(call)}
+
+
+@pytest.mark.parametrize("mode", FORMS)
+@pytest.mark.parametrize("asked", ["other", "off"])
+def test_tools_in_the_prompt_and_calls_read_from_the_text(mode, asked, tmp_path):
+    wire = wire_format(FORMS[mode])
+    arguments = {"path": "a.py", "line": 3, "old": "  x", "new": "null"}
+    reply = "I fix it.\n" + wire.render(ToolCall(id="", name="edit_line", arguments=arguments))
+    by = (
+        engine(tool_mode=mode, constraints="off")
+        if asked == "off"
+        else provider("http://127.0.0.1:9/v1", tool_mode=mode)
+    )
+    with FakeOpenAI([reply, wire.opener, wire.render(ToolCall(id="", name="read_file", arguments={}))]) as server:
+        completion = Completion(by, handle(server.base_url), tools=TOOLS)
+        answer = completion.complete(MESSAGES)
+        assert (answer.calls[0].arguments, answer.thought) == (arguments, "I fix it.")
+        rules = []
+        for _ in range(2):
+            with pytest.raises(FormatRejected) as refused:
+                completion.complete(MESSAGES)
+            rules.append(refused.value.rejection.rule)
+            [shown] = wire.parse(refused.value.rejection.example, TOOLS).calls  # in the model's own form
+            assert shown.name == "read_file"
+        assert rules[0] in ("no_call", "malformed", "unterminated") and rules[1] == "missing_argument"
+    assert all("tools" not in r and constraints(r) == {} for r in server.requests)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slm_ext.completion.view import in_xml, outgoing, restore_rejected
-from slm_ext.toolcalls import parse_qwen3_coder
+from slm_ext.completion.view import in_text, outgoing, restore_rejected
+from slm_ext.toolcalls import FORMATS
 
 from .parts import TOOLS
 
@@ -143,19 +143,21 @@ def test_no_word_of_a_history_is_lost(messages):
             assert json.dumps(message["content"])[1:-1] in sent
 
 
-@given(st.lists(anything, max_size=9))
-@settings(max_examples=200, deadline=None)
-def test_a_model_without_native_calls_sees_text_only(messages):
-    sent = in_xml(outgoing(messages), TOOLS)
+@pytest.mark.parametrize("wire", FORMATS.values(), ids=FORMATS)
+@given(messages=st.lists(anything, max_size=9))
+@settings(max_examples=100, deadline=None)
+def test_a_model_without_native_calls_sees_text_only(wire, messages):
+    sent = in_text(outgoing(messages), TOOLS, wire)
     assert set(turns(sent)) <= set("sua")
     assert '"name": "edit_line"' in sent[0]["content"]
     assert all(a["role"] != b["role"] for a, b in itertools.pairwise(sent))
 
 
-def test_calls_are_written_out_for_a_model_without_native_calls():
+@pytest.mark.parametrize("wire", FORMATS.values(), ids=FORMATS)
+def test_calls_are_written_out_for_a_model_without_native_calls(wire):
     call = assistant("I submit.", "1", arguments='{"a": "x\\n  y"}')
-    sent = in_xml(outgoing([user(), call, tool("1", "done")]), TOOLS)
-    parsed = parse_qwen3_coder(sent[2]["content"], None)
+    sent = in_text(outgoing([user(), call, tool("1", "done")]), TOOLS, wire)
+    parsed = wire.parse(sent[2]["content"], None)
     assert (parsed.text, parsed.calls[0].arguments) == ("I submit.\n", {"a": "x\n  y"})
     assert sent[3] == user("<tool_response>\ndone\n</tool_response>")
 
