@@ -17,6 +17,11 @@ __all__ = ["VERBS", "main"]
 VERBS = {
     "run": ("slm_ext.cli.run", "let a small model fix one issue, in a private clone of the repository"),
     "providers": ("slm_ext.cli.providers", "list the models there are, show one, check that they answer"),
+    "pull": ("slm_ext.cli.pull", "bring a model from the Hugging Face hub to this machine, checked"),
+    "serve": ("slm_ext.cli.serve", "start a model's server, or join it, and leave it running"),
+    "ps": ("slm_ext.cli.ps", "list the local servers that run"),
+    "stop": ("slm_ext.cli.stop", "end a local server"),
+    "logs": ("slm_ext.cli.logs", "show what a local server said"),
     "export": ("slm_ext.cli.export", "write a provider as the configuration of a stock SWE-agent or mini"),
     "tiny": ("slm_ext.cli.tiny", "train, export and evaluate flywheel-tiny, our own model"),
 }

@@ -24,6 +24,7 @@ __all__ = [
     "estimate_shape",
     "largest_context",
     "largest_streams",
+    "memory_bytes",
     "readable",
     "require_memory",
     "what_fits",
@@ -211,10 +212,22 @@ def available_bytes() -> int:
     """
     import psutil
 
-    memory = psutil.virtual_memory()
     if sys.platform == "darwin":
-        return memory.total * 3 // 4 if memory.total >= 36 * 1024**3 else memory.total * 2 // 3
-    return min(memory.available, _control_group() or memory.available)
+        return memory_bytes()
+    free = psutil.virtual_memory().available
+    limit, used = _control_group()
+    return min(free, max(0, limit - used)) if limit else free
+
+
+def memory_bytes() -> int:
+    """Memory that a server could ever take here: like `available_bytes`, with nothing else running."""
+    import psutil
+
+    total = psutil.virtual_memory().total
+    if sys.platform == "darwin":
+        return total * 3 // 4 if total >= 36 * 1024**3 else total * 2 // 3
+    limit, _ = _control_group()
+    return min(total, limit) if limit else total
 
 
 def readable(number: float) -> str:
@@ -244,18 +257,18 @@ def _installed(distribution: str) -> bool:
     return False
 
 
-def _control_group() -> int | None:
-    """Bytes left of this process's memory limit (Linux control groups 2 and 1); None where there is none."""
+def _control_group() -> tuple[int, int]:
+    """(limit, use) in bytes of this process's memory (Linux control groups 2 and 1); zeros where there is no limit."""
     root = Path("/sys/fs/cgroup")
     for limit, usage, stat in (
         ("memory.max", "memory.current", "memory.stat"),
         ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat"),
     ):
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError):  # "max" is no number
             most, used = int((root / limit).read_text()), int((root / usage).read_text())
             files = dict(line.split() for line in (root / stat).read_text().splitlines())
-            return max(0, most - used + int(files.get("inactive_file", 0)))  # what is read again when needed
-    return None
+            return most, max(0, used - int(files.get("inactive_file", 0)))  # what is read again when needed
+    return 0, 0
 
 
 def _streams(number: int) -> str:

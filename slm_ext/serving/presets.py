@@ -11,7 +11,7 @@ from .folders import adapter_folder, model_folder
 from .memory import MemoryEstimate, estimate_shape
 from .shape import ModelShape, folder_shape
 
-__all__ = ["fitting", "provider_estimate", "shape_estimate", "streams_of", "window_of"]
+__all__ = ["asked", "fitting", "folder_of", "provider_estimate", "shape_estimate", "streams_of", "window_of"]
 
 DEFAULT_WINDOW = 32768
 """Tokens, where neither the provider nor the model names a number."""
