@@ -11,6 +11,8 @@ from slm_ext.errors import UsageError
 
 __all__ = ["main"]
 
+CONSTRAINTS = ["off", "calls", "grounded"]
+
 
 @dataclass
 class TrainFlags(CommonFlags):
@@ -56,6 +58,12 @@ class EvalFlags(CommonFlags):
     """tasks at a time"""
     out: Path | None = field(default=None, metadata=takes("DIR"))
     """keep all records here"""
+    constraints: str | None = field(default=None, metadata=takes("off|calls|grounded", choices=CONSTRAINTS))
+    """what the slm engine decodes within (default: the provider's)"""
+    engine: str | None = field(default=None, metadata=takes("slm|plain", choices=["slm", "plain"]))
+    """the server to measure with (default: the provider's)"""
+    paired: list[Path] | None = field(default=None, metadata=takes("FILE", nargs="+", action="extend", type=Path))
+    """instead, compare results of --json (or summary.json of --out) for the same tasks, each with the first"""
 
 
 def main(argv: list[str]) -> int:
@@ -137,6 +145,8 @@ def _export(flags: ExportFlags) -> int:
 
 
 def _eval(flags: EvalFlags) -> int:
+    if flags.paired:
+        return _paired(flags)
     at_least_one(tasks=flags.tasks, workers=flags.workers)
     from slm_ext.tiny.evaluation import evaluate, held_out_tasks
 
@@ -150,15 +160,49 @@ def _eval(flags: EvalFlags) -> int:
             mark = "resolved" if result.resolved else "unresolved"
             say(f"{len(done)}/{len(tasks)} {mark} ({sum(done)} so far) {task.family}/{task.kind} {result.exit_status}")
 
-    summary = evaluate(flags.slm, tasks, flags.host, flags.workers, flags.out, show)
+    summary = evaluate(
+        flags.slm, tasks, flags.host, flags.workers, flags.out, show,
+        constraints=flags.constraints, engine=flags.engine,
+    )  # fmt: skip
     summary |= {"seed": flags.seed, "held_out_families": flags.held_out_families, "host": flags.host}
     if flags.json:
         emit(summary)
     else:
         low, high = summary["wilson_95"]
         rate = f"{summary['rate']:.1%}, 95 % {low:.1%} to {high:.1%}"
-        print(f"resolved {summary['resolved']} of {summary['tasks']} ({rate})")
+        print(f"resolved {summary['resolved']} of {summary['tasks']} ({rate}); constraints {summary['constraints']}")
+        print(f"{summary['calls_naming_nothing']} of {summary['calls']} calls name something that is not there")
         print(f"median {summary['median_steps']} steps, {summary['median_seconds']} s; {summary['weights_sha256']}")
+    return 0
+
+
+def _paired(flags: EvalFlags) -> int:
+    from slm_ext.tiny.results import compare
+
+    files = flags.paired or []
+    if len(files) < 2:
+        raise UsageError("compare evaluations", seen=str(files[0]), allowed="two files or more")
+    summaries = []
+    for file in files:
+        try:
+            summaries.append(json.loads(file.read_text(encoding="utf-8")))
+        except (OSError, ValueError) as error:
+            raise UsageError(
+                f"read {file}", seen=str(error), allowed="a file that slm tiny eval --json wrote"
+            ) from None
+    pairs = [
+        {"first": str(files[0]), "second": str(file)} | compare(summaries[0], summary)
+        for file, summary in zip(files[1:], summaries[1:], strict=True)
+    ]
+    if flags.json:
+        emit({"pairs": pairs})
+        return 0
+    for pair in pairs:
+        for side, name in enumerate((pair["first"], pair["second"])):
+            print(f"{name}: resolved {pair['resolved'][side]} of {pair['tasks']} ({pair['rate'][side]:.1%})")
+        print(
+            f"  only the first {pair['only_first']}, only the second {pair['only_second']}, p {pair['mcnemar_p']:.2g}"
+        )
     return 0
 
 

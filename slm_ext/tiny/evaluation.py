@@ -6,6 +6,7 @@ served model, whose weights' hash goes into the result.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import multiprocessing
@@ -18,9 +19,10 @@ from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 from slm_ext.errors import UsageError
+from slm_ext.tiny.results import count_calls, summarize
 from slm_ext.tiny.tasks import Task
 
-__all__ = ["evaluate", "held_out_tasks", "wilson", "write_repository"]
+__all__ = ["evaluate", "held_out_tasks", "write_repository"]
 
 
 def held_out_tasks(count: int, seed: int, held_out_families: bool = False) -> list[Task]:
@@ -54,6 +56,8 @@ def evaluate(
     out: Path | None = None,
     on_result: Callable[[int, Task, object], None] | None = None,
     test_timeout_s: float = 60,
+    constraints: str | None = None,
+    engine: str | None = None,
 ) -> dict:
     """Run every task and count.
 
@@ -63,13 +67,15 @@ def evaluate(
         out: folder of the records; the same evaluation again reports what is finished there. None keeps nothing.
         on_result: called with (index, task, RunResult) as they end.
         test_timeout_s: seconds of a verdict; these tests take one or two, and a wrong patch may loop for ever.
+        constraints: in place of the provider's own; `engine` likewise, of its server.
 
     Returns:
-        `tasks`, `resolved`, `rate`, `wilson_95`, `weights_sha256`, `family` (name → tasks, resolved), `kind` likewise,
-        `median_steps`, `median_seconds`, `exit_statuses`.
+        `tasks`, `resolved`, `rate`, `wilson_95`, `weights_sha256`, `engine`, `constraints` (those in effect),
+        `calls`, `calls_naming_nothing`, `replies`, `steps`, `family` (name → tasks, resolved), `kind` likewise,
+        `median_steps`, `median_seconds`, `exit_statuses`, and `results`, one row per task.
 
     Raises:
-        RegistryError: no such provider.
+        RegistryError: no such provider, or one that cannot be changed so.
         ServingError: its server did not start.
         UsageError: `out` holds records of other weights.
     """
@@ -78,13 +84,19 @@ def evaluate(
 
     results: list = [None] * len(tasks)
     context = multiprocessing.get_context("spawn")
-    with tempfile.TemporaryDirectory() as scratch, acquire(load_registry().provider(slm)) as handle:
+    with tempfile.TemporaryDirectory() as scratch, contextlib.ExitStack() as stack:
         base = (out or Path(scratch)).absolute()
+        config = _changed(slm, base, constraints, engine)
+        provider = load_registry(extra_layers=[(str(path), path) for path in config]).provider(slm)
+        handle = stack.enter_context(acquire(provider))
         weights = handle.identity.weights_sha
         stop = context.Event()
         with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(stop,)) as pool:
             try:
-                jobs = {pool.submit(_run, slm, i, task, host, base, test_timeout_s): i for i, task in enumerate(tasks)}
+                jobs = {
+                    pool.submit(_run, slm, i, task, host, base, config, test_timeout_s): i
+                    for i, task in enumerate(tasks)
+                }
                 for job in as_completed(jobs):
                     i = jobs[job]
                     results[i] = _result(job, slm, host, base / f"{i:04d}", weights)
@@ -94,7 +106,12 @@ def evaluate(
                 stop.set()  # the tasks that wait are not begun; those that run end by themselves
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-    summary = _summary(tasks, results) | {"weights_sha256": weights}
+        summary = summarize(tasks, results, [count_calls(result.calls_path) for result in results])
+    summary |= {
+        "weights_sha256": weights,
+        "engine": provider.server.engine if provider.server else None,
+        "constraints": provider.constraints_in_effect or "off",
+    }
     if out:
         (out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
     return summary
@@ -132,7 +149,28 @@ def _result(job, slm: str, host: str, folder: Path, weights: str | None):
     return result
 
 
-def _run(slm: str, index: int, task: Task, host: str, base: Path, test_timeout_s: float):
+def _changed(slm: str, base: Path, constraints: str | None, engine: str | None) -> list[Path]:
+    """A configuration file that changes the provider, if anything is to be changed; its name says what."""
+    change: dict = {"extends": slm}
+    if constraints:
+        change["constraints"] = constraints
+    if engine:
+        from slm_ext.registry import load_registry
+
+        if load_registry().provider(slm).server is None:
+            raise UsageError(
+                f"evaluate {slm} with the engine {engine}", seen=f"{slm} is served by others", allowed="no --engine"
+            )
+        change["server"] = {"engine": engine} | ({"context_tokens": None} if engine == "plain" else {})
+    if len(change) == 1:
+        return []
+    path = base / ("-".join(["provider", *(word for word in (constraints, engine) if word)]) + ".json")
+    base.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"slm_providers": {slm: change}}) + "\n", encoding="utf-8")  # JSON is YAML
+    return [path]
+
+
+def _run(slm: str, index: int, task: Task, host: str, base: Path, config: list[Path], test_timeout_s: float):
     if _STOP is not None and _STOP.is_set():
         raise KeyboardInterrupt
     from slm_ext.runs.request import RunRequest
@@ -142,54 +180,8 @@ def _run(slm: str, index: int, task: Task, host: str, base: Path, test_timeout_s
     write_repository(task, repo)
     own_test = f"git checkout -q HEAD -- {task.test_path} && python -m pytest -q -p no:cacheprovider {task.test_path}"
     request = RunRequest(
-        slm=slm, repo=str(repo), issue=task.issue, host=host, python=sys.executable,
+        slm=slm, repo=str(repo), issue=task.issue, host=host, python=sys.executable, config=config,
         test=own_test, test_timeout_s=test_timeout_s, out=base / f"{index:04d}",
         instance_id=f"{index:04d}-{task.family}", keep_clone=False,
     )  # fmt: skip
     return run_task(request)
-
-
-def _summary(tasks: list[Task], results: list) -> dict:
-    resolved = sum(bool(r.resolved) for r in results)
-    return {
-        "tasks": len(tasks),
-        "resolved": resolved,
-        "rate": round(resolved / len(tasks), 4) if tasks else None,
-        "wilson_95": [round(x, 4) for x in wilson(resolved, len(tasks))],
-        "family": _by(tasks, results, "family"),
-        "kind": _by(tasks, results, "kind"),
-        "exit_statuses": _count(r.exit_status for r in results),
-        "median_steps": _median([r.steps for r in results]),
-        "median_seconds": _median([r.seconds for r in results]),
-    }
-
-
-def _by(tasks: list[Task], results: list, field: str) -> dict[str, dict[str, int]]:
-    table: dict[str, dict[str, int]] = {}
-    for task, result in zip(tasks, results, strict=True):
-        row = table.setdefault(getattr(task, field), {"tasks": 0, "resolved": 0})
-        row["tasks"] += 1
-        row["resolved"] += bool(result.resolved)
-    return dict(sorted(table.items()))
-
-
-def _count(values) -> dict[str, int]:
-    table: dict[str, int] = {}
-    for value in values:
-        table[value] = table.get(value, 0) + 1
-    return table
-
-
-def _median(values: list[float]) -> float | None:
-    from statistics import median
-
-    return round(median(values), 2) if values else None
-
-
-def wilson(successes: int, n: int) -> tuple[float, float]:
-    """95 % score interval of a proportion (Wilson 1927)."""
-    if not n:
-        return 0.0, 1.0
-    z, p = 1.959964, successes / n
-    centre, spread = p + z * z / (2 * n), z * (p * (1 - p) / n + z * z / (4 * n * n)) ** 0.5
-    return max(0.0, (centre - spread) / (1 + z * z / n)), min(1.0, (centre + spread) / (1 + z * z / n))

@@ -113,7 +113,7 @@ def test_before_anything_was_shown_nothing_can_be_edited(project):
             "path": {"enum": ["stats.py"]},
             "symbol": {"enum": ["LIMIT", "above", "Window", "Window.mean", "mean"]},
         },
-        {"path": {"enum": ["sub/notes.txt"]}, "symbol": {"enum": []}},
+        {"path": {"enum": ["sub/notes.txt"]}, "symbol": {"enum": [""]}},
     ]
 
 
@@ -248,7 +248,7 @@ def draw(case: dict, tool: str, source) -> dict:
             text = domain["substring"]
             begin = source(range(len(text)))
             arguments[name] = text[begin : source(range(begin + 1, len(text) + 1))]
-        elif domain["enum"]:
+        elif name in schema["required"] or source([True, False]):
             arguments[name] = source(domain["enum"])
     if tool == "edit_line" and arguments["new"] == arguments["old"]:
         arguments["new"] += "x"

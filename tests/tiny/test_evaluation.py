@@ -1,5 +1,6 @@
 """The evaluation counts what it should: a scripted server in the model's place, the real agent, real tests."""
 
+import itertools
 import json
 from concurrent.futures import Future
 
@@ -8,9 +9,11 @@ import pytest
 pytest.importorskip("numpy", reason="slm-ext[train] is not installed")
 
 from slm_ext.errors import UsageError
+from slm_ext.registry import load_registry
 from slm_ext.testing.openai_server import FakeOpenAI, tool_call
 from slm_ext.tiny import evaluation
-from slm_ext.tiny.evaluation import evaluate, held_out_tasks, wilson
+from slm_ext.tiny.evaluation import evaluate, held_out_tasks
+from slm_ext.tiny.results import wilson
 
 
 @pytest.fixture
@@ -97,6 +100,44 @@ def test_a_run_that_fails_counts_as_unresolved_under_its_error(tmp_path):
     assert (result.resolved, result.exit_status) == (False, "OSError") and "No space" in result.message
 
 
+def test_calls_that_name_nothing_are_counted(scripted):
+    task = held_out_tasks(1, 5)[0]
+    wrong = {"path": task.path, "line": task.edit.line, "old": "no such text", "new": "x"}
+    calls = [
+        ("read_file", {"path": "nowhere.py"}),
+        ("read_file", {"path": task.path, "symbol": "nobody"}),
+        ("read_file", {"path": task.path, "start": 9000}),
+        ("edit_line", wrong),
+        ("edit_line", wrong | {"old": ""}),  # a bad argument, but it names nothing wrong
+        ("undo_edit", {"path": task.path}),
+        ("pytest_run", {}),
+        *right(task),
+    ]
+    summary = scripted([task], lambda task: calls)
+    assert (summary["calls"], summary["calls_naming_nothing"], summary["steps"]) == (9, 5, 9)
+    assert summary["replies"] == {"ok": 9} and summary["resolved"] == 1
+    [row] = summary["results"]
+    assert row == {
+        "task": f"0000-{task.family}", "resolved": True, "exit_status": "Submitted", "steps": 9, "calls": 9,
+        "calls_naming_nothing": 5,
+    }  # fmt: skip
+    assert (summary["engine"], summary["constraints"]) == (None, "off")
+
+
+def test_constraints_and_engine_are_changed_for_one_evaluation(tmp_path, monkeypatch):
+    monkeypatch.setenv("SLM_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    assert evaluation._changed("flywheel-tiny", tmp_path / "none", None, None) == []
+    for constraints, engine in itertools.product((None, "off", "calls"), ("slm", "plain")):
+        [path] = evaluation._changed("flywheel-tiny", tmp_path / "out", constraints, engine)
+        provider = load_registry(extra_layers=[("changed", path)]).provider("flywheel-tiny")
+        assert provider.server.engine == engine and provider.server.model_path == "package:flywheel-tiny"
+        assert provider.constraints == (constraints or "grounded") and provider.profile == "tiny"
+    assert len(list((tmp_path / "out").iterdir())) == 6  # results of one are never taken for results of another
+    with pytest.raises(UsageError, match="served by others"):
+        evaluation._changed("ollama", tmp_path / "out", None, "slm")
+
+
 def test_results_of_other_weights_are_not_counted(scripted, tmp_path, monkeypatch):
     tasks = held_out_tasks(1, 8)
     scripted(tasks, right, out=tmp_path / "out")
@@ -115,10 +156,3 @@ def test_held_out_tasks_are_reserved_or_of_families_kept_out():
     kept_out = {f.name for f in families.held_out()}
     assert {task.family for task in held_out_tasks(5, 1, held_out_families=True)} <= kept_out
     assert not {task.family for task in held_out_tasks(5, 1)} & kept_out
-
-
-def test_interval():
-    """Wilson's interval for 81 of 263, as in Newcombe (1998), table I."""
-    low, high = wilson(81, 263)
-    assert (round(low, 4), round(high, 4)) == (0.2553, 0.3662)
-    assert wilson(0, 0) == (0.0, 1.0)

@@ -3,9 +3,8 @@
     {"edit_line": [{"path": {"enum": ["a.py"]}, "line": {"enum": [3]}, "old": {"substring": "    return x"}}],
      "undo_edit": []}
 
-A call must fit one case of its tool; an argument that a case does not name is free within the tool's schema; an
-optional one whose `enum` is empty cannot be given. A tool without cases cannot be called now. A tool that is not in
-there is free.
+A call must fit one case of its tool; an argument that a case does not name is free within the tool's schema, and an
+optional one may always be left out. A tool without cases cannot be called now; a tool that is not in there is free.
 """
 
 from __future__ import annotations
@@ -170,7 +169,7 @@ class _Facts:
         others = set(python) - set(known)
         without = [path for path in paths if path not in others and not known.get(path)]
         if without:
-            cases.append({file: {"enum": without}, symbol: {"enum": []}})
+            cases.append({file: {"enum": without}, symbol: {"enum": [""]}})  # to a tool of ours: not given
         if others:
             cases.append({file: {"enum": sorted(others)}})
         return cases
