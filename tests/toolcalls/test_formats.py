@@ -179,8 +179,8 @@ def test_the_instructions_of_qwen3_coder_are_those_completion_sends():
     assert sent[0]["content"] == "S\n\n" + wire_format("qwen3_coder").instructions(TOOLS)
 
 
-QWEN3 = """{{- '\\nFor each function call, return a json object with function name and arguments within <tool_call></tool_call>
-XML tags:\\n<tool_call>\\n{\\"name\\": <function-name>, \\"arguments\\": <args-json-object>}\\n</tool_call>' }}"""
+QWEN3 = """{{- '\\nFor each function call, return a json object with function name and arguments within
+<tool_call></tool_call> XML tags:\\n<tool_call>\\n{\\"name\\": <function-name>, \\"arguments\\": <args-json-object>}\\n</tool_call>' }}"""
 
 
 @pytest.mark.parametrize(
