@@ -38,6 +38,8 @@ def mismatch(info: dict[str, Any], *, launch_id: str, pid: int, identity: dict[s
     compared = [
         ("launch_id", info.get("launch_id"), launch_id),
         ("pid", info.get("pid"), pid),
-        *((name, echoed.get(name), identity.get(name)) for name in ("model_id", "weights_sha", "template_sha")),
     ]
+    if info.get("state") == "ready":  # while it is loading, it has nothing to echo yet
+        names = ("model_id", "weights_sha", "template_sha")
+        compared += [(name, echoed.get(name), identity.get(name)) for name in names]
     return "; ".join(f"{name} is {seen!r}, expected {wanted!r}" for name, seen, wanted in compared if seen != wanted)
