@@ -128,6 +128,8 @@ class Provider(BaseModel):
     """The reply's limit, in tokens; always sent as `max_tokens`: servers have defaults as low as 512."""
 
     tool_mode: Literal["native", "xml", "json", "text"] = "native"
+    """How tools are offered: `native` as `tools` of the API; in the system prompt, with calls written as Qwen3-Coder's
+    XML (`xml`), as Hermes' JSON (`json`) or as fenced text (`text`, for models without tool training)."""
     constraints: Literal["off", "calls", "grounded"] = "grounded"
     """What the `slm` engine decodes within; other servers are sent none of it. `calls`: every reply is one call that
     fits the tools' schemas; `grounded`: and that names what is there; `off`: whatever the model writes."""
