@@ -3,6 +3,7 @@
 | what happens                                  | then                                                   |
 |-----------------------------------------------|--------------------------------------------------------|
 | refused, reset, no such host                  | up to four tries within two seconds, then ProviderDown |
+| the same, from a server that we keep          | once per call: wait for its restart, then try again    |
 | 408 409 425 429 500 502 503 504 529           | tried again as the provider's `retry` says             |
 | no answer within the timeout                  | ProviderDown: a server busy with it would only queue   |
 | an error that speaks of the context's length  | ContextOverflow                                        |
@@ -19,7 +20,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from slm_ext.completion.request import Request
-from slm_ext.errors import ContextOverflow, ProviderDown
+from slm_ext.errors import ContextOverflow, ProviderDown, ServingError, StartFailed, WrongModel
 
 __all__ = ["Sender"]
 
@@ -36,6 +37,10 @@ _SPENT = re.compile(r"insufficient_quota|billing", re.IGNORECASE)
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
+class _Lost(Exception):
+    """No connection, or it ended before the answer."""
+
+
 class Sender:
     """Sends requests to one endpoint. The SDK is imported and the client made at the first request."""
 
@@ -49,23 +54,47 @@ class Sender:
 
         Raises:
             ContextOverflow, ProviderDown: see the table above.
+            WrongModel: the server died, and what came in its place serves another model.
         """
-        self.attempts = 0
-        for failed in range(self._provider.retry.retries + 1):
+        self.attempts, failed = 0, 0
+        may_revive = getattr(self._handle, "managed", False)
+        while True:
             self.attempts += 1
-            seen, wait = self._try(request, messages, failed)
+            try:
+                seen, wait = self._try(request, messages, failed)
+            except _Lost as lost:
+                if may_revive:
+                    may_revive = False
+                    self._revive()
+                    continue
+                seen, wait = str(lost), _REFUSED_WAITS[failed] if failed < len(_REFUSED_WAITS) else None
             if isinstance(seen, dict):
                 return seen
             if wait is None or failed == self._provider.retry.retries or self._gone():
                 break
+            failed += 1
             time.sleep(wait)
         tried = f" ({self.attempts} tries)" if self.attempts > 1 else ""
-        raise ProviderDown(self._attempted(), seen=seen + tried, next_step=self._next_step())
+        raise ProviderDown(self._attempted(), seen=seen + tried + self._why(), next_step=self._next_step())
 
     def close(self) -> None:
         """Close the connections."""
         if self._client is not None:
             self._client.close()
+
+    def _revive(self) -> None:
+        """Wait until the server that was lost is there again; it may have moved, and have another token."""
+        try:
+            self._handle.revive()
+        except WrongModel:
+            raise
+        except ServingError as error:
+            log = f"\n{error.log_tail}" if isinstance(error, StartFailed) and error.log_tail else ""
+            raise ProviderDown(
+                self._attempted(), seen=error.seen + log, allowed=error.allowed, next_step=error.next_step
+            ) from error
+        self.close()
+        self._client = None
 
     def _try(self, request: Request, messages: list[dict], failed: int) -> tuple[dict | str, float | None]:
         """(response, None), or (what was seen, seconds until another try or None for final)."""
@@ -81,9 +110,10 @@ class Sender:
         except openai.APITimeoutError:
             return f"no answer within {request.timeout_s:g} s", None
         except openai.APIConnectionError as error:
-            seen = f"{error.__cause__ or error}"
-            return seen, _REFUSED_WAITS[failed] if failed < len(_REFUSED_WAITS) else None
+            raise _Lost(f"{error.__cause__ or error}") from error
         except openai.APIStatusError as error:
+            if error.status_code in (401, 503) and self._replaced():
+                raise _Lost(f"{error.status_code}: the server has been started again") from error
             return self._status(error, busy)
         body = _decoded(raw.content)
         if _message(body) is None:
@@ -123,6 +153,16 @@ class Sender:
         """Whether a server of ours is known to be dead: no use in asking again."""
         refresh = getattr(self._handle, "refresh", None)
         return refresh is not None and refresh() in ("failed", "stopped")
+
+    def _replaced(self) -> bool:
+        """Whether a server of ours has died, and another one loads its model or wants another token."""
+        return getattr(self._handle, "managed", False) and self._handle.refresh() in ("starting", "stopped")
+
+    def _why(self) -> str:
+        """What a server of ours died of, where it will not come back by itself."""
+        failure = getattr(self._handle, "failure", None)
+        text = failure() if failure is not None and self._gone() else ""
+        return f"\n{text}" if text else ""
 
     def _attempted(self) -> str:
         return f"ask the model of provider {self._provider.name!r} at {self._handle.base_url}"

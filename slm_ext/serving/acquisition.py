@@ -15,7 +15,7 @@ from slm_ext import paths
 from slm_ext.errors import ServingError, WrongModel
 
 from . import leases, states
-from .handle import ServerHandle, State
+from .handle import ServerHandle
 from .identity import Identity
 from .joining import OnEvent, end_orphan, join_or_start
 from .launch import Launch, launch_for
@@ -79,15 +79,17 @@ class _Hold:
         self.lease = leases.take(folder, launch.ttl_s)  # first of all: from here on nothing ends as unwanted
         self.launch_id: str | None = None
         self.keeper: tuple[int, str] | None = None
+        self.token = ""
 
     def fields(self, state: dict[str, Any]) -> dict[str, Any]:
         """The fields of a handle on the ready server of `state`."""
         self.launch_id, self.keeper = state["launch_id"], (state["pid"], state["start_time"])
+        self.token = state["token"] or "dummy"  # mlx_lm.server has no authentication; OpenAI clients want some key
         info = state.get("info") or {}
         return {
             "pid": state["child_pid"],
             "base_url": state["base_url"],
-            "token": state["token"] or "dummy",  # mlx_lm.server has no authentication; OpenAI clients want some key
+            "token": self.token,
             "model_id": state["model_id"],
             "identity": Identity(**state["identity"]),
             "state": "ready",
@@ -98,13 +100,21 @@ class _Hold:
             "notes": info.get("notes") or [],
         }
 
-    def look(self) -> State:
-        """The server's state; `stopped` where another start took the place of the one that this hold knows."""
+    def look(self) -> dict[str, Any]:
+        """Fields of the handle that have changed, `state` always. See `ServerHandle.refresh`."""
         state = states.read(self.folder)
         if state is None or (state["state"] not in ("failed", "stopped") and not states.keeper_alive(state)):
-            return "failed"
-        replaced = state["launch_id"] not in (None, self.launch_id) and state["state"] not in ("starting", "failed")
-        return "stopped" if replaced else state["state"]
+            return {"state": "failed"}
+        if state["state"] in states.UP and state["launch_id"] != self.launch_id:
+            if (state["pid"], state["start_time"]) != self.keeper:
+                return {"state": "stopped"}
+            return {**self.fields({**state, "token": self.token}), "state": state["state"]}
+        return {"state": state["state"]}
+
+    def failure(self) -> str:
+        state = states.read(self.folder) or {}
+        error = state.get("error") or {}
+        return "\n".join(filter(None, (error.get("message"), error.get("log_tail")))) if error else ""
 
     def revive(self, known: Identity, timeout_s: float | None) -> dict[str, Any]:
         """See `ServerHandle.revive`."""

@@ -14,7 +14,9 @@ State = Literal["starting", "ready", "degraded", "stopping", "stopped", "failed"
 
 
 class _Hold(Protocol):
-    def look(self) -> State: ...
+    def look(self) -> dict[str, Any]: ...
+
+    def failure(self) -> str: ...
 
     def revive(self, known: Identity, timeout_s: float | None) -> dict[str, Any]: ...
 
@@ -56,14 +58,19 @@ class ServerHandle(BaseModel):
         return self._hold is not None
 
     def refresh(self) -> State:
-        """Read the state anew. Declared endpoints stay as they are.
+        """Read the state anew, and the fields of a server that its keeper has started again meanwhile.
 
-        `starting`: it died or hung, and is being started again. `stopped`: it ended, or another start took its place,
-        which `revive` joins. `failed`: it cannot be started, or its keeper was killed.
+        `starting`: it died or hung, and is being started again. `stopped`: it ended, or another keeper's server took
+        its place, which `revive` joins. `failed`: it could not be started again, or its keeper was killed. Declared
+        endpoints stay as they are.
         """
         if self._hold is not None:
-            self.state = self._hold.look()
+            self._take(self._hold.look())
         return self.state
+
+    def failure(self) -> str:
+        """Why the state is `failed`, and the log's last lines; empty where it is not or nobody knows."""
+        return self._hold.failure() if self._hold is not None and self.state == "failed" else ""
 
     def revive(self, timeout_s: float | None = None) -> None:
         """After a failed connection: wait for the restarted server, or start it anew; then this handle is its handle.
@@ -80,14 +87,17 @@ class ServerHandle(BaseModel):
         """
         if self._hold is None or self._released:
             return
-        for name, value in self._hold.revive(self.identity, timeout_s).items():
-            setattr(self, name, value)
+        self._take(self._hold.revive(self.identity, timeout_s))
 
     def release(self) -> None:
         """Give the lease back. The last one of a server without idle time waits until that server is gone."""
         if self._hold is not None and not self._released:
             self._released = True
             self._hold.release()
+
+    def _take(self, fields: dict[str, Any]) -> None:
+        for name, value in fields.items():
+            setattr(self, name, value)
 
     def __enter__(self) -> ServerHandle:
         return self

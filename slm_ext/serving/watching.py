@@ -78,7 +78,7 @@ class Attention:
         """How asking for a token went; `error` is empty where one came."""
         if not error:
             self.failed, self.moved_at, self.unmoved, self.quiet_since = 0, now, 0, now
-        elif not (timed_out and self._without_progress(now) < self.stall_s / 2):  # else it waits behind other work
+        elif not (timed_out and self.pulse.busy and now - self.moved_at < self.stall_s / 2):  # waits behind other work
             suspected = self.pulse.busy and self._without_progress(now) >= self.stall_s
             self.failed += FAILED_PROBES if suspected else 1
             self.reason = error
@@ -117,7 +117,7 @@ class Watcher(threading.Thread):
         self.stall_s = launch["stall_timeout_s"]
         self.expected = start.expected
         self.attention = Attention(self.stall_s, launch["idle_probe_s"], start.ours, time.monotonic())
-        self.interval = max(0.05, min(2.0, self.stall_s / 10, launch["idle_probe_s"] / 4))
+        self.interval = max(0.05, min(2.0, self.stall_s / 20, launch["idle_probe_s"] / 4))
         self.verdict = Verdict()
         self._look = self._ask if start.ours else _Outside(start.child, start.port).look
         self._closed = threading.Event()
@@ -140,10 +140,10 @@ class Watcher(threading.Thread):
             self.verdict = self.attention.verdict(now)
 
     def _ask(self) -> Pulse | None:
-        """Our own engine's numbers; a look takes no longer than a fifth of the stall time."""
+        """Our own engine's numbers; a look takes no longer than a tenth of the stall time."""
         wanted = self.expected
         try:
-            info = engine_info.ask(wanted.base_url, wanted.token, timeout_s=max(0.1, min(5.0, self.stall_s / 5)))
+            info = engine_info.ask(wanted.base_url, wanted.token, timeout_s=max(0.1, min(5.0, self.stall_s / 10)))
             progress = info["progress"]
             return Pulse(float(progress["count"]), int(progress["in_flight"]))
         except (OSError, KeyError, TypeError, ValueError):

@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from slm_ext.registry.provider import Provider
-from slm_ext.serving import control
+from slm_ext.serving import control, states
+from slm_ext.serving.identity import Identity, fingerprint
+from slm_ext.serving.launch import Launch
 from slm_ext.serving.processes import birth
-from slm_ext.testing.fake_engine import command
+from slm_ext.testing.fake_engine import command, slm_command
 
 ROOT = Path(__file__).resolve().parents[2]
 HAS_MLX = importlib.util.find_spec("mlx_lm") is not None
@@ -46,6 +48,36 @@ def fake(home):
         return Provider(name="fake", model="fake-model", server={"command": command(*map(str, faults)), **server})
 
     return make
+
+
+@pytest.fixture
+def ours(home):
+    """Makes the launch of a fake engine that speaks as ours does: `hold(ours("--crash-after", 3, ttl_s=5))`."""
+
+    def make(*faults, weights: str = "a" * 64, **fields) -> Launch:
+        argv = slm_command(*map(str, faults))
+        identity = Identity(kind="keeper", model_id="fake-model", weights_sha=weights, template_sha="b" * 64)
+        config = {"model_id": "fake-model", "weights_sha": weights, "template_sha": "b" * 64}
+        return Launch(
+            name="mine",
+            engine="slm",
+            argv=argv,
+            model_id="fake-model",
+            model_path="/models/fake",
+            identity=identity.model_dump(),
+            fingerprint=fingerprint({"argv": argv, "port": fields.get("port", 0)}),
+            config=config,
+            port_from_child=True,
+            **{"stall_timeout_s": 20, "grace_s": 1, **fields},
+        )
+
+    return make
+
+
+def settled(home: Path) -> dict:
+    """The state of the only server."""
+    (folder,) = (home / "servers").glob("*/")
+    return states.read(folder)
 
 
 def wait_until(condition, seconds: float = 10):

@@ -18,17 +18,12 @@ from slm_ext.errors import ServingError, StartFailed, WrongModel
 from slm_ext.serving import acquire, control, probe, states
 from slm_ext.serving.processes import group_alive
 
-from .conftest import gone, wait_until
+from .conftest import gone, settled, wait_until
 
 
 def logged_pid(home: Path) -> int:
     (log,) = home.glob("servers/*/server.log")
     return int(re.search(r"fake engine, pid (\d+)", log.read_text()).group(1))
-
-
-def settled(home: Path) -> dict:
-    (folder,) = (home / "servers").glob("*/")
-    return states.read(folder)
 
 
 def test_start_answer_stop(fake, home):
