@@ -110,7 +110,7 @@ class _Api:
         return JSONResponse(document)
 
     def _token_text(self, token: int) -> str:
-        return self._service.loaded.tokenizer.convert_ids_to_tokens(token)
+        return self._service.loaded.tokenizer.decode([token])
 
     def _model(self) -> dict[str, Any]:
         window = self._service.loaded.window if self._service.loaded else self._service.config.context_tokens

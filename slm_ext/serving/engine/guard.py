@@ -41,7 +41,7 @@ class Guard:
         await self._app(scope, receive, send)
 
     def _check(self, scope: Scope, headers: dict[str, str]) -> None:
-        name = urlsplit(f"//{headers.get('host', '')}").hostname
+        name = _name(headers.get("host", ""))
         if name not in self._hosts:
             raise ApiError(403, f"Host {name!r} is not served here; allowed: {', '.join(sorted(self._hosts))}")
         if scope["path"] in _OPEN:
@@ -57,3 +57,11 @@ class Guard:
             length = headers.get("content-length", "")
             if length.isdecimal() and int(length) > LIMIT_BYTES:
                 raise ApiError(413, f"the body has {length} bytes; allowed: {LIMIT_BYTES}")
+
+
+def _name(host: str) -> str | None:
+    """The name in a `Host` header, without its port; None where it is malformed."""
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from slm_ext.toolcalls import FORMATS
 
@@ -24,7 +24,7 @@ Tool = dict[str, Any]
 class SlmFields(BaseModel):
     """Our own part of a chat request, under `slm`."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     domains: dict[str, list[dict[str, Any]]] | None = None
     """Where argument values come from: tool → cases of {argument: {enum | substring | items}}."""
@@ -46,7 +46,7 @@ class SlmFields(BaseModel):
 
 
 class _Sampling(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     model: str
     max_tokens: Annotated[int, Field(ge=1)] | None = None
@@ -108,6 +108,13 @@ class ChatRequest(_Sampling):
     chat_template_kwargs: dict[str, Any] | None = None
     slm: SlmFields = Field(default_factory=SlmFields)
 
+    @field_validator("top_logprobs")
+    @classmethod
+    def _top(cls, value: int | None, info: ValidationInfo) -> int | None:
+        if value and not info.data.get("logprobs"):
+            raise ValueError("needs logprobs: true")
+        return value
+
     @field_validator("messages")
     @classmethod
     def _messages(cls, messages: list[dict]) -> list[dict]:
@@ -120,7 +127,7 @@ class ChatRequest(_Sampling):
             function = tool.get("function")
             if tool.get("type") != "function" or not isinstance(function, dict) or not function.get("name"):
                 raise ValueError('each is {"type": "function", "function": {"name": …, "parameters": …}}')
-            if not isinstance(function.get("parameters") or {}, dict):
+            if not isinstance(function.get("parameters"), dict | None):
                 raise ValueError(f"the parameters of {function['name']} are a JSON schema")
         if len({tool["function"]["name"] for tool in tools or []}) != len(tools or []):
             raise ValueError("two tools have one name")
@@ -134,6 +141,9 @@ class ChatRequest(_Sampling):
     def choice(self) -> str:
         """`auto`, `none`, `required`, or the name of the tool that has to be called after a `:`."""
         if not self.tools:
+            if self.tool_choice not in (None, "auto", "none"):
+                raise ApiError(400, "tool_choice requires a call, but there are no tools", param="tool_choice",
+                               code="invalid_value")  # fmt: skip
             return "none"
         if isinstance(self.tool_choice, dict):
             return ":" + _named(self.tool_choice, [tool["function"]["name"] for tool in self.tools])
@@ -176,7 +186,7 @@ class TextRequest(_Sampling):
 def read_request(kind: type[ChatRequest] | type[TextRequest], body: bytes):
     """The request in `body`; raises ApiError (400) naming the field that is wrong."""
     try:
-        data = json.loads(body)
+        data = _json(body.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise ApiError(400, f"the body is not JSON: {error}") from None
     if not isinstance(data, dict):
@@ -185,6 +195,14 @@ def read_request(kind: type[ChatRequest] | type[TextRequest], body: bytes):
         return kind.model_validate({key: value for key, value in data.items() if value is not None})
     except ValidationError as invalid:
         raise _refusal(invalid.errors()[0], kind) from None
+
+
+def _json(text: str) -> Any:
+    """What JSON says. Halves of a surrogate pair, which no tokenizer takes, are a ValueError too."""
+    data = json.loads(text)
+    if "\\ud" in text or "\\uD" in text:
+        json.dumps(data, ensure_ascii=False).encode("utf-8")
+    return data
 
 
 def _refusal(error: Any, kind: type[BaseModel]) -> ApiError:
@@ -209,6 +227,8 @@ def _message(message: dict, at: int) -> dict:
     role = message.get("role")
     if role not in ("system", "developer", "user", "assistant", "tool"):
         raise ValueError(f"message {at}: role is {role!r}; allowed: system, developer, user, assistant, tool")
+    if message.get("function_call"):
+        raise ValueError(f"message {at}: function_call is not supported here; write it as tool_calls")
     result = {"role": "system" if role == "developer" else role, "content": _content(message.get("content"), at)}
     if message.get("reasoning_content"):
         result["reasoning_content"] = str(message["reasoning_content"])
@@ -242,8 +262,8 @@ def _call(call: Any, at: int) -> dict:
     arguments = function.get("arguments") or {}
     if isinstance(arguments, str):
         try:
-            arguments = json.loads(arguments)
-        except ValueError:
+            arguments = _json(arguments)
+        except (ValueError, RecursionError):
             return {"text": f"\n{function['name']} {arguments}"}
     if not isinstance(arguments, dict):
         return {"text": f"\n{function['name']} {json.dumps(arguments)}"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import lru_cache
 
 import mlx.core as mx
 from mlx_lm.sample_utils import (
@@ -15,6 +15,9 @@ from mlx_lm.sample_utils import (
 )
 
 __all__ = ["Sampler", "Sampling", "greedy", "sampler_for"]
+
+COLDEST = 1e-4
+"""Below this temperature the likeliest token is taken: logits divided by less leave the range of float32."""
 
 Sampler = Callable[[mx.array], mx.array]
 """(rows of logits) → one token id each."""
@@ -51,7 +54,7 @@ def greedy(logits: mx.array) -> mx.array:
 
 def sampler_for(sampling: Sampling) -> Sampler:
     """The sampler of one request. Equal settings without a seed share one, so that a batch is drawn at once."""
-    if sampling.temperature == 0:
+    if sampling.temperature < COLDEST:
         return greedy
     settings = (sampling.temperature, sampling.top_p, max(sampling.top_k, 0), sampling.min_p)
     if sampling.seed is None:
@@ -66,7 +69,7 @@ def sampler_for(sampling: Sampling) -> Sampler:
     return seeded
 
 
-@cache
+@lru_cache(maxsize=256)
 def _shared(temperature: float, top_p: float, top_k: int, min_p: float) -> Sampler:
     return lambda logits: _draw(logits, temperature, top_p, top_k, min_p)
 

@@ -193,9 +193,11 @@ class Service:
             schema is not None or choice not in ("auto", "none") or wished.domains or not request.parallel_tool_calls
         )
         if not wished.constrain:
-            if choice not in ("auto", "none") or schema is not None:
-                raise ApiError(400, "slm.constrain: false: tool_choice and response_format cannot be enforced",
-                               param="slm")  # fmt: skip
+            if strict:
+                raise ApiError(
+                    400, "slm.constrain: false: tool_choice, parallel_tool_calls, response_format and slm.domains cannot "
+                    "be enforced", param="slm",
+                )  # fmt: skip
             return None
         if wire is None and schema is None:
             return None
