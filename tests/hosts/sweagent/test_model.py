@@ -1,5 +1,7 @@
 """`SlmModel` against a server on loopback: what it sends, returns, counts and raises."""
 
+import subprocess
+
 import pytest
 
 from slm_ext.testing.openai_server import FakeOpenAI, Fault, tool_call
@@ -177,3 +179,18 @@ def test_fields_without_effect_are_told():
         tell=notes.append,
     )
     assert notes == ["agent.model.delay has no effect with slm/ollama"]
+
+
+def test_our_engine_is_told_what_a_call_can_name(make, tmp_path):
+    model, server = make(CALL, tool_call("read_file", path="b.py"))
+    own = {"api_base": None, "server": {"engine": "slm", "model_path": "/nowhere"}}
+    model.provider = type(model.provider).model_validate({**model.provider.model_dump(), **own})
+    (tmp_path / "repo").mkdir()
+    (tmp_path / "repo" / "b.py").write_text("x = 1\n")
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path / "repo", check=True)
+    model.query(HISTORY)
+    model.ground_in(tmp_path / "repo")
+    model.query(HISTORY)
+    first, second = (request["slm"]["domains"] for request in server.requests)
+    assert first == {"edit_line": [], "undo_edit": []}
+    assert second["read_file"] == [{"path": {"enum": ["b.py"]}, "symbol": {"enum": ["x"]}}]
