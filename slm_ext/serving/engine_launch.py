@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import importlib.metadata
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from slm_ext import __version__
 
 from . import states
+from .engine_limits import limits
 from .identity import fingerprint
 from .launch import Launch, life
 from .local_model import LocalModel, local_model, require_mlx
@@ -30,7 +32,7 @@ def slm_launch(provider) -> Launch:
 
     Raises:
         MissingExtra: a package of the extra `mlx` is not installed.
-        ServingError: a folder that is missing or broken.
+        ServingError: a folder that is missing or broken. What does not fit into memory is refused only at the start.
     """
     spec = provider.server
     require_mlx(f"serve provider {provider.name!r} with our engine", *_PACKAGES)
@@ -55,6 +57,7 @@ def slm_launch(provider) -> Launch:
         env=model.env,
         config=config,
         port_from_child=True,
+        before_start=partial(limits, provider, model, config),
         **life(provider),
     )
 

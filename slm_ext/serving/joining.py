@@ -27,7 +27,7 @@ def join_or_start(folder: Path, launch: Launch, tell: OnEvent) -> None:
 
     Raises:
         StartFailed: it died three times within ten minutes, or its keeper does not start.
-        ServingError: its port is taken.
+        ServingError: its port is taken, or it does not fit into memory.
     """
     from filelock import FileLock
 
@@ -39,6 +39,8 @@ def join_or_start(folder: Path, launch: Launch, tell: OnEvent) -> None:
                 if deaths.is_loop(deaths.carried(state, now := time.time()), now):
                     raise crash_loop(state or {}, launch)
                 _refuse_taken_port(launch)
+                if launch.before_start is not None:
+                    launch.config = {**(launch.config or {}), **launch.before_start()}
                 tell("starting", f"server for {launch.model_path}")
                 return _start_keeper(folder, launch)
             if state["state"] in ("starting", *states.UP):

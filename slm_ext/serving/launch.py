@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 @dataclass
 class Launch:
-    """One server to start. Written as `launch.json`, except `secret_env`, which travels through the environment."""
+    """One server to start. Written as `launch.json` without `secret_env`, which travels through the environment."""
 
     engine: str
     argv: list[str]
@@ -36,6 +37,8 @@ class Launch:
     port_from_child: bool = False
     """Whether it is our own engine: it binds the port itself and reports it in the ready file, wants a token, and
     says what it serves at `/slm/info`."""
+    before_start: Callable[[], dict[str, Any]] | None = None
+    """Called where no server can be joined: changes of `config` that hang on the moment, or a ServingError."""
     host: str = "127.0.0.1"
     port: int = 0
     ttl_s: float = 0
@@ -48,8 +51,8 @@ class Launch:
     log_path: str = ""
 
     def write(self, folder: Path) -> None:
-        data = asdict(self)
-        del data["secret_env"]
+        data = asdict(replace(self, before_start=None))
+        del data["secret_env"], data["before_start"]
         states.write_json(folder / "launch.json", {"schema_version": states.SCHEMA_VERSION, **data})
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from slm_ext.errors import ServingError, StartFailed, WrongModel
 
-from . import ports, states
+from . import probe, states
 from .joining import OnEvent, crash_loop
 from .launch import Launch
 
@@ -47,9 +47,20 @@ def await_answering(folder: Path, launch: Launch, tell: OnEvent, deadline: float
     """Like `await_ready`, after a connection failed: the state may not know yet that its server is dead."""
     while True:
         state = await_ready(folder, launch, tell, deadline)
-        if states.child_alive(state) and ports.answers(launch.host, state["port"]):
+        if states.child_alive(state) and _answers(state["base_url"]):
             return state
         _sleep(deadline, state, launch)
+
+
+def _answers(base_url: str) -> bool:
+    """Whether a process is behind the port: any HTTP answer will do. The socket of a dying one may still accept."""
+    try:
+        probe.request(base_url.removesuffix("/v1"), "/health", timeout_s=2)
+    except TimeoutError:
+        return True  # it is busy; whether it is stuck is for its keeper to find out
+    except OSError:
+        return False
+    return True
 
 
 def _sleep(deadline: float | None, state: dict[str, Any], launch: Launch) -> None:

@@ -91,13 +91,13 @@ class Attention:
         if self.counts and silent >= self.stall_s:
             return Verdict(stuck=f"/slm/info has not answered for {silent:.0f} seconds")
         if self.counts and waiting >= self.stall_s:
-            return Verdict(stuck=f"no progress for {waiting:.0f} seconds, requests in flight: {self.pulse.busy}")
+            return Verdict(stuck=f"no progress for {waiting:.0f} seconds, requests: {self.pulse.busy}")
         if self.failed:
             return Verdict(late=f"asked for a token: {self.reason}")
         if self.counts and silent >= self.stall_s / 4:
             return Verdict(late=f"/slm/info has not answered for {silent:.0f} seconds")
         if waiting >= self.stall_s / 4:
-            return Verdict(late=f"no progress for {waiting:.0f} seconds, requests in flight: {self.pulse.busy}")
+            return Verdict(late=f"no progress for {waiting:.0f} seconds, requests: {self.pulse.busy}")
         return Verdict()
 
     def _without_progress(self, now: float) -> float:
@@ -145,7 +145,7 @@ class Watcher(threading.Thread):
         try:
             info = engine_info.ask(wanted.base_url, wanted.token, timeout_s=max(0.1, min(5.0, self.stall_s / 10)))
             progress = info["progress"]
-            return Pulse(float(progress["count"]), int(progress["in_flight"]))
+            return Pulse(float(progress["count"]), int(progress["in_flight"]) + int(progress.get("waiting") or 0))
         except (OSError, KeyError, TypeError, ValueError):
             return None
 

@@ -13,9 +13,11 @@ import pytest
 
 from slm_ext.errors import MissingExtra, ServingError, WrongModel
 from slm_ext.registry.provider import Provider
-from slm_ext.serving import control, engine_launch, local_model, probe
+from slm_ext.serving import acquire, control, engine_launch, local_model, probe
 from slm_ext.serving.acquisition import hold
+from slm_ext.serving.engine_limits import LEAST_CACHE, limits
 from slm_ext.serving.launch import launch_for
+from slm_ext.serving.memory import estimate
 from slm_ext.testing.models import make_random_model
 
 from .conftest import gone, settled, wait_until
@@ -129,6 +131,31 @@ def test_fingerprint_of_the_engine_follows_what_is_served(model, home):
     assert launch_for(slm(model, context_tokens=64)).fingerprint != base
     assert launch_for(slm(model, draft_model=str(model))).fingerprint != base
     assert launch_for(slm(model, env={"A": "1"})).fingerprint != base
+
+
+@pytest.mark.mlx
+def test_what_does_not_fit_is_refused_before_the_start(model, home):
+    pytest.importorskip("llguidance")
+    with pytest.raises(ServingError, match="of memory are available") as refused:
+        acquire(slm(model, max_streams=100_000, context_tokens=1_000_000))
+    assert "stream" in refused.value.allowed
+    assert not list(home.glob("servers/*/state.json")), "nothing was started"
+
+
+@pytest.mark.mlx
+def test_open_numbers_are_lowered_to_what_fits(model, home):
+    pytest.importorskip("llguidance")
+    provider = slm(model)
+    local = local_model.local_model(provider.server, provider.model, provider.model)
+    config = launch_for(provider).config
+    plenty = limits(provider, local, config, available=64 * 1024**3)
+    assert plenty == {key: config[key] for key in ("max_streams", "prompt_cache_bytes", "context_tokens")}
+    least = estimate(local.weights, context_tokens=config["context_tokens"], streams=1).total
+    tight = limits(provider, local, config, available=least + 1024)
+    assert tight["max_streams"] == 1 and tight["prompt_cache_bytes"] == LEAST_CACHE
+    assert limits(slm(model, max_streams=1, prompt_cache_bytes=5, context_tokens=64), local, config) == {}
+    with pytest.raises(ServingError):
+        limits(provider, local, config, available=1024)
 
 
 @pytest.mark.mlx

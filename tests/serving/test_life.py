@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -18,7 +19,7 @@ from slm_ext.errors import ServingError, StartFailed, WrongModel
 from slm_ext.serving import acquire, control, probe, states
 from slm_ext.serving.processes import group_alive
 
-from .conftest import gone, settled, wait_until
+from .conftest import ROOT, gone, settled, wait_until
 
 
 def logged_pid(home: Path) -> int:
@@ -147,6 +148,35 @@ def test_many_acquirers_share_one_start(fake, client, home):
     assert gone(handles[0].pid)
 
 
+def test_many_processes_with_many_threads_share_one_start(home):
+    script = (
+        "import sys\n"
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "from slm_ext.registry.provider import Provider\n"
+        "from slm_ext.serving import acquire\n"
+        "from slm_ext.testing.fake_engine import command\n"
+        "provider = Provider(name='f', model='m', server={'command': command('--slow-load', '0.3')})\n"
+        "sys.stdin.readline()\n"
+        "events = []\n"
+        "tell = lambda stage, message: events.append(stage)\n"
+        "with ThreadPoolExecutor(6) as pool:\n"
+        "    handles = [f.result() for f in [pool.submit(acquire, provider, None, tell) for _ in range(6)]]\n"
+        "print(*{handle.pid for handle in handles}, events.count('starting'), flush=True)\n"
+        "sys.stdin.readline()\n"
+        "for handle in handles: handle.release()\n"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    others = [subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, **pipes) for _ in range(4)]
+    for other in others:
+        print("go", file=other.stdin, flush=True)
+    told = [other.stdout.readline().split() for other in others]
+    assert len({pid for pid, _ in told}) == 1 and sum(int(starts) for _, starts in told) == 1, told
+    assert control.servers()[0]["leases"] == 24
+    for other in others:
+        other.communicate("done\n", timeout=20)
+    assert gone(int(told[0][0])) and not control.servers()
+
+
 def test_other_settings_get_another_server(fake):
     with acquire(fake()) as one, acquire(fake("--reply", "else")) as two:
         assert one.pid != two.pid and one.base_url != two.base_url
@@ -159,6 +189,15 @@ def test_killed_client_leaves_no_orphan(client, home):
     os.kill(one.process.pid, signal.SIGKILL)
     wait_until(lambda: gone(keeper) and gone(pid), 5)
     assert settled(home)["state"] == "stopped"
+
+
+def test_killed_client_leaves_its_idle_time(client, home):
+    one = client(ttl_s=1)
+    pid = int(one.until("pid"))
+    os.kill(one.process.pid, signal.SIGKILL)
+    wait_until(lambda: settled(home)["keep_until"])
+    assert not gone(pid), "the next user within that time joins it"
+    wait_until(lambda: gone(pid) and not control.servers(), 5)
 
 
 @pytest.mark.parametrize("stage", ["starting", "loading", "pid"])
@@ -249,6 +288,18 @@ def test_state_of_a_recycled_pid_is_stale(fake, home):
     states.write(folder, {**states.read(folder), **mine, "state": "ready"})
     with acquire(fake()) as handle:  # and this process, which has those pids now, is left alone
         assert handle.pid != os.getpid()
+
+
+@pytest.mark.parametrize("left", ["{torn", "[]", '{"schema_version": 99, "state": "ready", "pid": 1}', "{}"])
+def test_state_that_cannot_be_read_is_stale(fake, home, left):
+    with acquire(fake()):
+        pass
+    (folder,) = (home / "servers").glob("*/")
+    (folder / "state.json").write_text(left)
+    (folder / "leases" / "1-torn.json").write_text("{torn")
+    with acquire(fake()) as handle:
+        assert handle.refresh() == "ready" and not gone(handle.pid)
+    assert gone(handle.pid)
 
 
 def test_who_comes_while_it_stops_gets_a_new_one(fake, home):

@@ -27,7 +27,7 @@ def test_progress_is_well_however_long_it_takes():
 def test_no_progress_is_late_then_stuck():
     watch = attention()
     looks(watch, 0, 30, Pulse(7, 2))
-    assert watch.verdict(20) == ("", "") and "requests in flight: 2" in watch.verdict(29).late
+    assert watch.verdict(20) == ("", "") and "requests: 2" in watch.verdict(29).late
     looks(watch, 30, 101, Pulse(7, 2))
     assert "no progress for 100 seconds" in watch.verdict(100).stuck
     watch.saw(101, Pulse(8, 2))
