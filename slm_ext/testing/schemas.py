@@ -119,7 +119,7 @@ SCHEMAS: dict[str, dict] = {
     "all_optional": _object(a={"type": "integer"}, b={"type": "boolean"}, c={"enum": ["x", "y"]}, d={"type": "null"}),
     "odd names": _object(
         "a b",
-        **{"a b": {"type": "boolean"}, 'say "x"': {"enum": ["1", "2"]}, "<tag>": {"type": "integer"}, "é{}": {"const": 1}},
+        **{"a b": {"type": "boolean"}, 'say "x"': {"enum": ["1", "2"]}, "<x>": {"type": "integer"}, "é{": {"const": 1}},
     ),
     "write_file": _object("path", "text", path={"type": "string", "maxLength": 20}, text={"type": "string"}),
     "note": _object("text", text={"type": ["string", "null"]}, data={}, more={"type": "object"}),

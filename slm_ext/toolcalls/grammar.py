@@ -48,8 +48,9 @@ def call_grammar(
         choice: `auto`: text in which no call opens, then calls; `required`: calls; `none`: text in which no call
             opens; else the name of the one tool to call.
         parallel: whether a newline and another call may follow a call. Nothing else may.
-        domains: `{tool: [case, …]}`, see `domains`; a call must fit one case. A tool with no case left cannot be
-            called; if that holds for every tool, domains are left out of account.
+        domains: `{tool: [case, …]}`, see `domains`; a call must fit one case. A tool with no case left, or none whose
+            values the format can carry, cannot be called; if that holds for every tool, domains are left out of
+            account.
         thought_chars: with `required` or a name, how many characters of text may come before the first call.
         thinking: the prompt ends inside `<think>`: text up to `</think>` comes first. Otherwise a reply may begin
             with thinking of its own where `choice` is `auto` or `none`.
@@ -60,6 +61,9 @@ def call_grammar(
     wire = wire if isinstance(wire, WireFormat) else wire_format(wire)
     lark = Lark()
     forms = _forms(wire.name, lark)
+    for name in domains or {}:
+        if name not in names(tools):
+            raise GrammarError(f"domains are given for {name!r}, which is none of the tools: {', '.join(names(tools))}")
     if choice not in ("auto", "required", "none"):
         if choice not in names(tools):
             raise GrammarError(f"tool_choice names {choice!r}, which is none of the tools: {', '.join(names(tools))}")
@@ -75,12 +79,22 @@ def call_grammar(
     if choice == "none" or not tools:
         return lark.text(" ".join([*parts, free]))
     cases = _open_cases(tools, domains)
-    opened, again = [], []
+    opened, again, written = [], [], set()
     for form in forms:
-        tool_rules = [_Tool(form, name, parameters(tools, name)).rule(cases[name]) for name in cases]
-        body = lark.rule(" | ".join(tool_rules))
+        rules = {name: _Tool(form, name, parameters(tools, name)).rule(cases[name]) for name in cases}
+        rules = {name: rule for name, rule in rules.items() if rule is not None}
+        written |= set(rules)
+        if not rules:
+            continue
+        body = lark.rule(" | ".join(rules.values()))
         opened.append(f"{_opening(lark, form, choice, thought_chars, thinking)} {body}")
         again.append(lark.rule(f"{quote(form.opener)} {body}"))
+    for name in cases:
+        if name not in written and name not in (domains or {}):
+            raise GrammarError(f"no call of {name} can be written: an argument it requires has no value in {wire.name}")
+    if not written:
+        settings = {"choice": choice, "parallel": parallel, "thought_chars": thought_chars, "thinking": thinking}
+        return call_grammar(tools, wire, **settings)
     calls = lark.rule(" | ".join(opened))
     if parallel:
         calls = f'{calls} ("\\n" ({" | ".join(again)}))*'
@@ -148,7 +162,7 @@ def _qwen3_coder(lark: Lark) -> _Form:
         end=end,
         end_empty=end,
         name=tag_name,
-        values=TextValues(lark, containing(ending), re.compile(ending), (tail,)),
+        values=TextValues(lark, containing(ending), re.compile(ending), ("</parameter>",), (tail,)),
     )
 
 
@@ -185,7 +199,9 @@ def _fenced(lark: Lark, length: int) -> _Form:
         end="",
         end_empty=f"\n{fence}",
         name=line_name,
-        values=TextValues(lark, rf"/((?s:.*)\n)?{line}(?s:.*)/", re.compile(rf"(?:\A|\n){line}"), tails),
+        values=TextValues(
+            lark, rf"/((?s:.*)\n)?{line}(?s:.*)/", re.compile(rf"(?:\A|\n){line}"), (fence, marker), tails
+        ),
     )
 
 
@@ -229,13 +245,13 @@ class _Tool:
         self.required = [key in required for key in self.keys]
         self.memo: dict[Any, str | None] = {}
 
-    def rule(self, cases: frozenset[Case]) -> str:
-        """The rule for a call that fits one of the cases."""
+    def rule(self, cases: frozenset[Case]) -> str | None:
+        """The rule for a call that fits one of the cases; None when none can be written."""
         start = quote(self.form.start.format(self.form.name(self.name)))
         bodies = [rule] if (rule := self.more(0, cases, self.form.first)) else []
         if not any(self.required):
             bodies.append(quote(self.form.end_empty))
-        return self.lark.rule(f"{start} ({' | '.join(bodies)})")
+        return self.lark.rule(f"{start} ({' | '.join(bodies)})") if bodies else None
 
     def more(self, at: int, cases: frozenset[Case], before: str) -> str | None:
         """The rule for at least one argument from position `at` on; None when there is none."""
@@ -246,13 +262,14 @@ class _Tool:
                 rest = frozenset(case[k - at :] for case in cases)
                 if self.usable[k]:
                     literal = quote(before.format(self.form.name(self.keys[k])))
-                    bodies += [f"{literal} {self.value(k, domain, after)}" for domain, after in grouped(rest)]
+                    values = [self.value(k, domain, after) for domain, after in grouped(rest)]
+                    bodies += [f"{literal} {value}" for value in values if value]
                 if self.required[k]:
                     break
             self.memo[key] = self.lark.rule(" | ".join(bodies)) if bodies else None
         return self.memo[key]
 
-    def value(self, k: int, domain: Domain | None, after: frozenset[Case]) -> str:
+    def value(self, k: int, domain: Domain | None, after: frozenset[Case]) -> str | None:
         """The rule for the k-th argument's value and everything behind it."""
         key = ("value", k, domain, after)
         if key not in self.memo:
@@ -266,5 +283,5 @@ class _Tool:
                     continue
                 rest = f" ({' | '.join(behind)})" if behind else ""
                 bodies += [f"{v}{rest}" for v in self.form.values.alternatives(where, self.schemas[k], domain, tail)]
-            self.memo[key] = self.lark.rule(" | ".join(bodies))
+            self.memo[key] = self.lark.rule(" | ".join(bodies)) if bodies else None
         return self.memo[key]

@@ -44,33 +44,39 @@ class TextValues:
     """The terminal expression of every text that cannot be a value because the parser would end it early."""
     excluded_here: re.Pattern
     """The same for Python, to be searched for."""
+    signs: tuple[str, ...]
+    """Every excluded text holds one of these."""
     tails: tuple[str, ...]
     """Every text that may follow a value."""
 
     def alternatives(self, at: str, schema: dict, domain: Domain | None, tail: str) -> list[str]:
-        """Rule bodies for a value of `schema` (which stands alone) with `tail` behind it."""
+        """Rule bodies for a value of `schema` (which stands alone) with `tail` behind it; none when there is no value
+        that the format can carry."""
         if domain is not None and domain.kind == "items":
             return [f"{self.lark.json(_items(at, schema, domain))} {quote(tail)}"]
         if domain is not None and domain.kind == "enum":
-            return [self._literals(at, schema, domain.loaded(), tail)]
+            return self._literals(schema, domain.loaded(), tail)
         ways = _ways(at, schema)
         if domain is not None:
             pieces = self.lark.terminal("%regex " + json.dumps({"substring_chars": domain.text}))
-            values = [value for value in ways.pieces(domain.text)]
-            result = [self._text([pieces, "/(?s:.+)/"], constraints, tail) for constraints in ways.texts]
-            return result + ([self._literals(at, schema, values, tail)] if values else [])
+            values = ways.pieces(domain.text)
+            plain = not any(sign in domain.text for sign in self.signs)
+            result = [self._text([pieces, "/(?s:.+)/"], constraints, tail, plain) for constraints in ways.texts]
+            return result + self._literals(schema, values, tail)
         if [] in ways.texts:  # any text is right, the others' too
             return [self._text([], [], tail)]
         result = [self._text([], constraints, tail) for constraints in ways.texts]
         result += [f"{self.lark.json(lower(other, schema))} {quote(tail)}" for other in ways.others]
-        return result + ([self._literals(at, schema, ways.values, tail)] if ways.values else [])
+        return result + self._literals(schema, ways.values, tail)
 
-    def _text(self, terminals: list[str], constraints: list[dict], tail: str) -> str:
+    def _text(self, terminals: list[str], constraints: list[dict], tail: str, plain: bool = False) -> str:
+        """plain: nothing that is excluded can occur, which is cheaper to compile."""
         parts = [*terminals, *_constraints(constraints)] or [ANY_TEXT]
-        value = self.lark.terminal(" & ".join([*parts, f"~{self.excluded}"]))
+        value = self.lark.terminal(" & ".join(parts if plain else [*parts, f"~{self.excluded}"]))
         return self.lark.lazy(f"{value} {quote(tail)}")
 
-    def _literals(self, at: str, schema: dict, values: list, tail: str) -> str:
+    def _literals(self, schema: dict, values: list, tail: str) -> list[str]:
+        """One body for those of the values that are right and can be written; none when no value is."""
         valid = _validator(schema)
         tools = [{"function": {"name": "f", "parameters": {"properties": {"v": schema}, "required": ["v"]}}}]
         only_strings = kinds(schema) == {"string"}
@@ -81,12 +87,12 @@ class TextValues:
             if valid.is_valid(read) and (isinstance(value, str) or read == value) and self._readable(text):
                 texts[text] = None
         if not texts:
-            raise GrammarError(f"{at}: none of the values can be written in this format")
+            return []
         named = [quote(text) for text in texts if text]
         body = quote(tail)
         if named:
             body = f"{self.lark.terminal(' | '.join(named))}{'?' if '' in texts else ''} {body}"
-        return self.lark.lazy(body)
+        return [self.lark.lazy(body)]
 
     def _readable(self, text: str) -> bool:
         if self.excluded_here.search(text):

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slm_ext.completion.view import in_xml
 from slm_ext.toolcalls import FORMATS, ToolCall, detect, validate, wire_format
 
 from .test_qwen3_coder import TOOLS
@@ -169,18 +168,25 @@ def test_a_validation_error_shows_its_example_in_the_format_asked_for():
 def test_instructions_list_every_tool_and_show_the_form(wire):
     text = wire.instructions(TOOLS)
     for tool in TOOLS:
-        assert json.dumps(tool["function"]) in text
+        assert json.dumps(tool["function"], ensure_ascii=False) in text
     [form] = wire.parse(text, None).calls
     assert (form.name, form.arguments) == ("NAME", {"ARGUMENT": "value"})
 
 
-def test_the_instructions_of_qwen3_coder_are_those_completion_sends():
-    sent = in_xml([{"role": "system", "content": "S"}, {"role": "user", "content": "U"}], TOOLS)
-    assert sent[0]["content"] == "S\n\n" + wire_format("qwen3_coder").instructions(TOOLS)
+def test_the_instructions_of_qwen3_coder_stay_as_flywheel_tiny_knows_them():
+    tools = [{"type": "function", "function": {"name": "submit", "parameters": {"description": "é"}}}]
+    assert wire_format("qwen3_coder").instructions(tools) == (
+        "# Tools\n\nOne JSON object per tool:\n<tools>\n"
+        '{"name": "submit", "parameters": {"description": "é"}}\n</tools>\n\n'
+        "Every answer holds exactly one tool call, in this form, with one parameter block per argument:\n"
+        "<tool_call>\n<function=NAME>\n<parameter=ARGUMENT>\nvalue\n</parameter>\n</function>\n</tool_call>"
+    )
 
 
-QWEN3 = """{{- '\\nFor each function call, return a json object with function name and arguments within
-<tool_call></tool_call> XML tags:\\n<tool_call>\\n{\\"name\\": <function-name>, \\"arguments\\": <args-json-object>}\\n</tool_call>' }}"""
+QWEN3 = (
+    "return a json object within <tool_call></tool_call> XML tags:\\n<tool_call>\\n"
+    '{\\"name\\": <function-name>, \\"arguments\\": <args-json-object>}\\n</tool_call>'
+)
 
 
 @pytest.mark.parametrize(
