@@ -8,6 +8,7 @@ from typing import IO, Any
 
 __all__ = ["make_progress"]
 
+WAITING = "another slm pull is fetching it, waiting"
 STEP = 10
 """Percent of all bytes between two plain lines."""
 
@@ -46,7 +47,7 @@ class Plain(_Progress):
         from slm_ext.serving.memory import readable
 
         if event == "start":
-            had = f", {readable(number)} of it are here" if number else ""
+            had = ", here" if number == file.bytes else f", {readable(number)} of it are here" if number else ""
             self._say(f"{file.name}: {readable(file.bytes)}{had}")
             self._done += number
             self._told = max(self._told, self._percent())
@@ -55,6 +56,8 @@ class Plain(_Progress):
             if self._percent() >= self._told + STEP:
                 self._told = self._percent()
                 self._say(f"  {self._told} %, {readable(self._done)} of {readable(self._total)}")
+        elif event == "wait":
+            self._say(WAITING)
         elif event == "check" and file.bytes > 100_000_000:
             self._say(f"  checking {file.name}")
 
@@ -88,5 +91,7 @@ class Bar(_Progress):
     def __call__(self, event: str, file: Any, number: int) -> None:
         if event in ("start", "check"):
             self._progress.update(self._task, description="checking " * (event == "check") + file.name)
+        if event == "wait":
+            self._progress.update(self._task, description=WAITING)
         if event in ("start", "bytes", "back"):
             self._progress.advance(self._task, -number if event == "back" else number)

@@ -52,7 +52,7 @@ def main(argv: list[str]) -> int:
     """Run the verb; errors are the caller's to show."""
     flags = _parse(argv)
     from slm_ext.runs.plan import make_plan
-    from slm_ext.runs.request import RunRequest
+    from slm_ext.runs.request import RunRequest, RunResult
     from slm_ext.runs.task import run_task
 
     own = ("quiet", "json", "dry_run")
@@ -61,10 +61,14 @@ def main(argv: list[str]) -> int:
         plan = make_plan(request).document()
         emit(plan) if flags.json else print(_lines(plan))
         return 0
+    from slm_ext.cli._models import with_model
     from slm_ext.cli.screen import make_screen
 
-    with make_screen(sys.stderr if flags.json else sys.stdout, quiet=flags.quiet) as screen:
-        result = run_task(request, screen)
+    def carry_out() -> RunResult:
+        with make_screen(sys.stderr if flags.json else sys.stdout, quiet=flags.quiet) as screen:
+            return run_task(request, screen)
+
+    result = with_model(carry_out, flags, request.slm)
     if flags.json:
         emit(result.document())
     return result.exit_code

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,8 @@ from .listing import Listing, RemoteFile
 __all__ = ["Fetched", "cache_folder", "fetch", "missing_bytes"]
 
 Progress = Callable[[str, RemoteFile, int], None]
-"""Called with an event (`start`, `bytes`, `back`, `check`, `done`), the file, and bytes (of `start`: already here)."""
+"""Called with an event, the file, and a number of bytes: `start` (those already here), `bytes` (more), `back` (fewer),
+`check` and `done` (0); `wait` (0) where another process fetches the same model."""
 
 BLOCK = 1024 * 1024
 
@@ -64,15 +66,16 @@ def fetch(listing: Listing, progress: Progress = lambda event, file, number: Non
         ServingError: the connection, the disk, access, or a file whose content is not what the hub names. What is
             already here is kept; the same call goes on from there.
     """
-    from filelock import FileLock
+    from huggingface_hub.utils import logging
 
+    logging.set_verbosity_error()  # it tells of each try again, with an address of a thousand characters
     attempted = f"fetch {listing.model}"
     storage = _storage(listing)
     fetched, shas = 0, {}
     with told(attempted, listing.model, listing.revision):
         (storage / "blobs").mkdir(parents=True, exist_ok=True)
         (storage / "refs").mkdir(exist_ok=True)
-        with FileLock(storage / ".slm-pull.lock"):
+        with _alone(storage, lambda: progress("wait", listing.files[0], 0)):
             for file in sorted(listing.files, key=lambda file: file.bytes):
                 blob = storage / "blobs" / file.etag
                 got, shas[file.name] = _bring(listing, file, blob, progress)
@@ -82,6 +85,23 @@ def fetch(listing: Listing, progress: Progress = lambda event, file, number: Non
             if listing.revision != listing.commit:
                 _write_ref(storage / "refs" / (listing.revision or "main"), listing.commit)
     return Fetched(listing, path, shas, fetched)
+
+
+@contextmanager
+def _alone(storage: Path, waiting: Callable[[], None]) -> Iterator[None]:
+    """One process at a time; calls `waiting` where that takes a while."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(storage / ".slm-pull.lock")
+    try:
+        lock.acquire(timeout=0.5)
+    except Timeout:
+        waiting()
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _bring(listing: Listing, file: RemoteFile, blob: Path, progress: Progress) -> tuple[int, str]:
