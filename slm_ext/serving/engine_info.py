@@ -34,8 +34,8 @@ def mismatch(info: dict[str, Any], *, launch_id: str, pid: int, identity: dict[s
         pid: of the child.
         identity: as taken from the files before the start.
     """
-    echoed = info.get("identity") if isinstance(info.get("identity"), dict) else {}
-    compared = [
+    echoed: dict[str, Any] = info["identity"] if isinstance(info.get("identity"), dict) else {}
+    compared: list[tuple[str, Any, Any]] = [
         ("launch_id", info.get("launch_id"), launch_id),
         ("pid", info.get("pid"), pid),
     ]

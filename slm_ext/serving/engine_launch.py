@@ -97,6 +97,6 @@ def _cache_bytes() -> int:
 def _window(folder: Path) -> int | None:
     """The longest context that the model was made for, tokens; None where its config does not say."""
     config = states.read_json(folder / "config.json") or {}
-    text = config.get("text_config") if isinstance(config.get("text_config"), dict) else {}
+    text: dict[str, Any] = config["text_config"] if isinstance(config.get("text_config"), dict) else {}
     window = config.get("max_position_embeddings") or text.get("max_position_embeddings")
     return window if isinstance(window, int) and window > 0 else None

@@ -46,10 +46,10 @@ class Start:
         """
         deadline = time.monotonic() + self.launch["startup_timeout_s"]
         for port in self._ports():
-            self._spawn(port)
-            if self._reported(deadline) if self.ours else self._bound(deadline):
-                return self._token(deadline)
-            self.child.end(self.launch["grace_s"])
+            child = self._spawn(port)
+            if self._reported(deadline) if self.ours else self._bound(child, deadline):
+                return self._token(child, deadline)
+            child.end(self.launch["grace_s"])
             self.child = None
         who = ports.holder(port)
         raise EngineFailed("port_taken", f"port {port} is held by {who or 'another process'}")
@@ -68,7 +68,7 @@ class Start:
         for _ in range(PORT_TRIES):
             yield ports.free_port(host)
 
-    def _spawn(self, port: int) -> None:
+    def _spawn(self, port: int) -> Child:
         launch_id, folder = uuid.uuid4().hex, self.keeper.folder
         (folder / "ready.json").unlink(missing_ok=True)
         values = {
@@ -97,6 +97,7 @@ class Start:
             port=port or None,
             base_url=self._base_url() if port else None,
         )
+        return self.child
 
     def _write_config(self, path: Path, port: int, launch_id: str, ready_file: str) -> None:
         config = {
@@ -113,11 +114,11 @@ class Start:
         host = self.launch["host"]
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/v1"
 
-    def _bound(self, deadline: float) -> bool:
+    def _bound(self, child: Child, deadline: float) -> bool:
         """Wait until somebody listens on the port. False where it is not the child."""
         while not ports.answers(self.launch["host"], self.port):
             self._tick(deadline)
-        if not ports.owned_by_group(self.child.pid, self.port):
+        if not ports.owned_by_group(child.pid, self.port):
             return False
         self.keeper.publish(stage="loading")
         return True
@@ -137,13 +138,13 @@ class Start:
                     return False
                 raise
 
-    def _token(self, deadline: float) -> dict[str, Any]:
+    def _token(self, child: Child, deadline: float) -> dict[str, Any]:
         """Wait until one token came back from the right model."""
         self.expected = Expected(
             base_url=self._base_url(),
             token=self.keeper.token,
             model_id=self.launch["model_id"],
-            pid=self.child.pid,
+            pid=child.pid,
             identity=self.launch["identity"],
             launch_id=self.launch_id if self.ours else None,
             unavailable_is_final=self.launch["unavailable_is_final"],

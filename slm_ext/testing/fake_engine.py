@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 from .openai_server import FakeOpenAI, Fault
 
@@ -206,7 +207,9 @@ def _speak_as_ours(fake: FakeOpenAI, config: dict, flags: argparse.Namespace, wo
             "progress": {"count": work.count, "in_flight": work.in_flight, "waiting": 0},
         }
 
-    class Handler(fake.http.RequestHandlerClass):  # type: ignore[name-defined, misc]
+    base: Any = fake.http.RequestHandlerClass
+
+    class Handler(base):
         def do_GET(self) -> None:
             if self.path != "/slm/info":
                 super().do_GET()
