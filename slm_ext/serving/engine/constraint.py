@@ -12,6 +12,8 @@ from collections import OrderedDict
 import numpy as np
 from llguidance import LLMatcher, LLTokenizer
 
+from slm_ext.toolcalls import Vocabulary
+
 from .errors import ApiError
 
 __all__ = ["Constraint", "Grammars"]
@@ -33,7 +35,8 @@ class Grammars:
     """
 
     def __init__(self, tokenizer_json: str, vocabulary: int, eos_ids: list[int]):
-        self._tokenizer = LLTokenizer(tokenizer_json, n_vocab=vocabulary, eos_token=list(eos_ids))
+        known = Vocabulary.of(tokenizer_json, list(eos_ids), vocabulary)
+        self._tokenizer = LLTokenizer(known, eos_token=list(eos_ids))
         self.vocabulary, self.eos_ids = vocabulary, eos_ids
         self._compiled: OrderedDict[str, LLMatcher] = OrderedDict()
         self._lock = threading.Lock()
