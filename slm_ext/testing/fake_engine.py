@@ -207,16 +207,16 @@ def _speak_as_ours(fake: FakeOpenAI, config: dict, flags: argparse.Namespace, wo
             "progress": {"count": work.count, "in_flight": work.in_flight, "waiting": 0},
         }
 
-    base: Any = fake.http.RequestHandlerClass
+    http: Any = fake.http
 
-    class Handler(base):
+    class Handler(http.RequestHandlerClass):
         def do_GET(self) -> None:
             if self.path != "/slm/info":
                 super().do_GET()
             elif not self._refused():
                 self._send(200, info())
 
-    fake.http.RequestHandlerClass = Handler
+    http.RequestHandlerClass = Handler
     ready = Path(config["ready_file"])
     written = ready.with_suffix(".new")
     written.write_text(json.dumps({"port": fake.port, "pid": os.getpid(), "launch_id": config["launch_id"]}))

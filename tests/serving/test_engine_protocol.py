@@ -175,3 +175,19 @@ def test_many_threads_share_one_start(ours, home):
     for handle in handles:
         handle.release()
     assert gone(handles[0].pid) and not control.servers()
+
+
+@pytest.mark.slow
+@pytest.mark.mlx
+def test_the_real_engine_lives_and_is_revived(model, home):
+    pytest.importorskip("llguidance")
+    with acquire(slm(model)) as handle:
+        assert handle.identity.kind == "echoed" and handle.engine == "slm" and handle.context_tokens
+        assert probe.one_token(handle.base_url, handle.model_id).status == 401
+        pid = handle.pid
+        os.kill(pid, signal.SIGKILL)
+        handle.revive()
+        assert handle.pid != pid
+        reply = probe.one_token(handle.base_url, handle.model_id, token=handle.token)
+        assert reply.status == 200 and reply.body["model"] == "served-name"
+    assert gone(handle.pid)
