@@ -96,7 +96,7 @@ class Attention:
             return Verdict(late=f"asked for a token: {self.reason}")
         if self.counts and silent >= self.stall_s / 4:
             return Verdict(late=f"/slm/info has not answered for {silent:.0f} seconds")
-        if waiting >= self.stall_s / 4:
+        if self.counts and waiting >= self.stall_s / 4:
             return Verdict(late=f"no progress for {waiting:.0f} seconds, requests: {self.pulse.busy}")
         return Verdict()
 

@@ -107,7 +107,7 @@ def test_a_question_that_waits_behind_other_work_is_no_failure():
 def test_from_outside_no_progress_is_only_a_reason_to_ask():
     watch = attention(counts=False)
     looks(watch, 0, 150, Pulse(7, 1))
-    assert not watch.verdict(149).stuck and watch.verdict(149).late and watch.wants_token(149)
+    assert watch.verdict(149) == ("", "") and watch.wants_token(149)
     watch.answered(149, "no answer within 100 seconds", timed_out=True)
     assert watch.verdict(149).stuck
 
