@@ -11,7 +11,7 @@ from typing import Any
 from slm_ext import paths
 from slm_ext.errors import SlmError, UnknownName, UsageError
 
-__all__ = ["age", "folder_of", "follow", "last_state", "managed_provider", "matching", "row", "running"]
+__all__ = ["age", "folder_of", "follow", "last_state", "managed_provider", "matching", "orphans", "row", "running"]
 
 POLL_S = 0.1
 LEAST_DIGITS = 6
@@ -22,6 +22,14 @@ def running() -> list[dict[str, Any]]:
     from slm_ext.serving.control import servers
 
     return servers(failed=True)
+
+
+def orphans() -> list[dict[str, Any]]:
+    """The state of every server process that lost its keeper."""
+    from slm_ext.serving import states
+
+    found = [states.read(path.parent) for path in paths.servers_dir().glob("*/state.json")]
+    return [state for state in found if state and not states.keeper_alive(state) and states.child_alive(state)]
 
 
 def matching(name: str, states: list[dict[str, Any]]) -> list[dict[str, Any]]:

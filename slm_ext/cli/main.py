@@ -17,6 +17,7 @@ __all__ = ["VERBS", "main"]
 VERBS = {
     "run": ("slm_ext.cli.run", "let a small model fix one issue, in a private clone of the repository"),
     "providers": ("slm_ext.cli.providers", "list the models there are, show one, check that they answer"),
+    "doctor": ("slm_ext.cli.doctor", "look at this machine and a model: what works, what to do about the rest"),
     "pull": ("slm_ext.cli.pull", "bring a model from the Hugging Face hub to this machine, checked"),
     "serve": ("slm_ext.cli.serve", "start a model's server, or join it, and leave it running"),
     "ps": ("slm_ext.cli.ps", "list the local servers that run"),

@@ -22,7 +22,7 @@ class StopFlags(CommonFlags):
 def main(argv: list[str]) -> int:
     """Run the verb; errors are the caller's to show."""
     flags = parse(StopFlags, "stop", argv)
-    from slm_ext.cli._servers import matching, running
+    from slm_ext.cli._servers import matching, orphans, running
     from slm_ext.serving.control import stop
 
     if bool(flags.name) == flags.all:
@@ -33,7 +33,7 @@ def main(argv: list[str]) -> int:
             next_step="slm ps",
         )
     states = running()
-    chosen = states if flags.all else matching(flags.name or "", states)
+    chosen = [*states, *orphans()] if flags.all else matching(flags.name or "", states)
     stopped = []
     for state in chosen:
         shown = state.get("name") or state["model_id"]
