@@ -109,12 +109,12 @@ class _Lowering:
         step = result.get("multipleOf")
         if step is not None and (step <= 0 or step != int(step)):
             raise GrammarError(f"{at}: multipleOf {step} cannot be enforced, only whole numbers can")
-        if "number" in types:  # one float further: a long fraction rounds to the bound itself
+        if "number" in types:  # a little further: a long fraction rounds to the bound itself
             if "exclusiveMaximum" in result:
-                below = math.nextafter(result.pop("exclusiveMaximum"), -math.inf)
+                below = _next(result.pop("exclusiveMaximum"), -1, schema.get("minimum", schema.get("exclusiveMinimum")))
                 result["maximum"] = min(below, result.get("maximum", below))
             if "exclusiveMinimum" in result:
-                above = math.nextafter(result.pop("exclusiveMinimum"), math.inf)
+                above = _next(result.pop("exclusiveMinimum"), 1, schema.get("maximum", schema.get("exclusiveMaximum")))
                 result["minimum"] = max(above, result.get("minimum", above))
         if "number" in types or "integer" in types:
             if "minimum" not in result and "exclusiveMinimum" not in result:
@@ -202,3 +202,11 @@ class _Lowering:
                 kinds += [{"type": "array", "items": inner}, {"type": "object", "additionalProperties": inner}]
             self.definitions[name] = {"anyOf": kinds}
         return {"$ref": f"#/$defs/{name}"}
+
+
+def _next(bound: float, sign: int, other: float | None) -> float:
+    """A number just past an exclusive bound, with few digits: llguidance reads and expands every one of them."""
+    step = sign * max(abs(bound), 1.0) * 1e-9
+    if other is not None and abs(other - bound) < 2 * abs(step):
+        return (bound + other) / 2
+    return round(bound + step, 9) if abs(bound) < 1e6 else bound + step

@@ -98,6 +98,7 @@ def test_choices(wire):
     }
     assert not begins(grammars["none"], other + "\n" + wire.opener)
     assert not begins(grammars["required"], "S")
+    assert wire.name != "qwen3_coder" or not begins(grammars["auto"], "a <function=")
     assert admits(grammars["required"], f"{submit}\n{edit}")
     assert not begins(grammars["auto"], f"{submit}\nDone")
     assert not begins(grammars["auto"], f"{submit}\n\n")
@@ -219,6 +220,9 @@ JSON_SCHEMAS = [
     {"allOf": [{"type": "integer"}, {"minimum": 3, "maximum": 40}]},
     {"$defs": {"tree": {"type": "object", "properties": {"left": {"$ref": "#/$defs/tree"}}}}, "$ref": "#/$defs/tree"},
     {"oneOf": [{"type": "integer"}, {"type": "boolean"}]},
+    {"oneOf": [{**SCHEMAS["draw"]["properties"]["shape"]["anyOf"][i]} for i in (0, 1)]},
+    {"type": "number", "exclusiveMinimum": 0, "maximum": 0.001},
+    {"type": "number", "exclusiveMinimum": -1, "exclusiveMaximum": 0},
     {"minimum": 2},
     {"type": "array", "uniqueItems": False, "items": {"enum": [1, 2]}, "title": "t", "default": [], "x-order": 3},
 ]
