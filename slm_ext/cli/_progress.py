@@ -85,7 +85,9 @@ class Bar(_Progress):
         self._progress.start()
         return self
 
-    def __exit__(self, *exception) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         self._progress.stop()
 
     def __call__(self, event: str, file: Any, number: int) -> None:

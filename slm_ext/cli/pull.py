@@ -119,9 +119,10 @@ def _folder(wanted) -> dict[str, Any]:
     folder = wanted.here[0]
     files = [path for path in sorted(folder.iterdir()) if path.is_file()]
     rows = [{"name": path.name, "bytes": path.stat().st_size, "sha256": file_sha(path)} for path in files]
+    size = sum(path.stat().st_size for path in files)
     return {
         "model": str(folder), "asked_revision": None, "revision": None, "path": str(folder), "files": rows,
-        "total": len(rows), "omitted": 0, "bytes": sum(row["bytes"] for row in rows), "fetched_bytes": 0,
+        "total": len(rows), "omitted": 0, "bytes": size, "fetched_bytes": 0,
         "left_out": 0, "code_left_out": [],
     }  # fmt: skip
 

@@ -162,9 +162,6 @@ def _lines(document: dict[str, Any]) -> str:
     if document.get("ttl_s"):
         rows.append(("ends after", f"{document['ttl_s']:g} s without a user"))
     if document.get("memory"):
-        from slm_ext.serving.memory import MemoryEstimate
-
-        memory = MemoryEstimate(**{**document["memory"], "notes": ()})
-        rows.append(("memory", str(memory)))
+        rows.append(("memory", document["memory"]["summary"]))
     rows += [("note", note) for note in document.get("notes") or []]
     return "\n".join(f"{label:<13}  {text}" for label, text in rows)

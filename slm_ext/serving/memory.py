@@ -58,7 +58,8 @@ class MemoryEstimate:
     notes: tuple[str, ...] = ()
 
     def document(self) -> dict:
-        return {**asdict(self), "notes": list(self.notes)}
+        """For `--json`, with `summary` in words."""
+        return {**asdict(self), "notes": list(self.notes), "summary": str(self)}
 
     def __str__(self) -> str:
         parts = [f"weights {readable(self.weights)}", f"KV {readable(self.kv)} for {self._window()}"]

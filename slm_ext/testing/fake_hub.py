@@ -143,7 +143,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_HEAD(self) -> None:
         self._answer()
 
-    def log_message(self, *_) -> None:
+    def log_message(self, format: str, *args) -> None:
         pass
 
     def _answer(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from slm_ext.errors import ServingError
@@ -16,7 +16,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
-def told(attempted: str, model: str, revision: str | None) -> Iterator[None]:
+def told(attempted: str, model: str, revision: str | None) -> Generator[None]:
     """Turn the failures of a request to the hub, or of writing what it sent, into ServingError."""
     import httpx
     from huggingface_hub import errors as hub

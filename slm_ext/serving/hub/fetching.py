@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +88,7 @@ def fetch(listing: Listing, progress: Progress = lambda event, file, number: Non
 
 
 @contextmanager
-def _alone(storage: Path, waiting: Callable[[], None]) -> Iterator[None]:
+def _alone(storage: Path, waiting: Callable[[], None]) -> Generator[None]:
     """One process at a time; calls `waiting` where that takes a while."""
     from filelock import FileLock, Timeout
 
@@ -195,7 +195,7 @@ def _write_ref(path: Path, commit: str) -> None:
     os.replace(temporary, path)
 
 
-def _bar(file: RemoteFile, progress: Progress) -> type:
+def _bar(file: RemoteFile, progress: Progress) -> Any:
     """What `http_get` takes for a progress bar."""
 
     class Bar:
