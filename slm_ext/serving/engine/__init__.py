@@ -1,6 +1,7 @@
 """Our own engine over mlx-lm: the child process `python -m slm_ext.serving.engine CONFIG.json`.
 
     app        HTTP: the OpenAI API, its errors, who may ask (Starlette on uvicorn, the main thread)
+    server     uvicorn, and how it ends
     request    a request's body, checked; nothing in it is ignored in silence
     prompts    messages → text → tokens
     scheduler  one thread that owns MLX: prefill in chunks, decode in a batch, one job after another with a draft

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import sys
 import threading
@@ -14,11 +15,9 @@ from .config import EngineConfig
 
 __all__ = ["main"]
 
-_GRACE_S = 3
-
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve until TERM. The port is bound, and told in the ready file, before the model is loaded."""
+    """Serve until TERM or INT. The port is bound, and told in the ready file, before the model is loaded."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if len(arguments) != 1:
         print("usage: python -m slm_ext.serving.engine CONFIG.json", file=sys.stderr)
@@ -27,26 +26,22 @@ def main(arguments: list[str] | None = None) -> int:
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.bind((config.host, config.port))
+    try:
+        listening.bind((config.host, config.port))
+    except OSError as error:
+        print(f"{config.host}:{config.port} cannot be bound: {error.strerror}", file=sys.stderr, flush=True)
+        return 1
     listening.listen(512)
+    for number in (signal.SIGTERM, signal.SIGINT):  # while the server runs it has handlers of its own
+        signal.signal(number, lambda *_: _end_now(0))
     _tell(config, listening.getsockname()[1])
     _end_with_keeper(os.environ.get("SLM_KEEPER_PID", ""))
     token = os.environ.pop("SLM_ENGINE_TOKEN", "")
 
-    import uvicorn
-
-    from .app import build_app
+    from .server import serve
     from .service import Service
 
-    service = Service(config, fatal=_end_now)
-    settings = uvicorn.Config(
-        build_app(service, token),
-        log_level="warning",
-        access_log=False,
-        timeout_graceful_shutdown=_GRACE_S,
-        lifespan="on",
-    )
-    uvicorn.Server(settings).run(sockets=[listening])
+    serve(Service(config, fatal=_end_now), token, listening)
     _end_now(0)  # the generation thread may be inside MLX, which does not like to be torn down under it
     return 0
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
@@ -102,7 +102,7 @@ class _Api:
             self._service.leave(answer.job)
         if answer.job.error:
             raise answer.job.error
-        if answer.job.finish == "cancelled":
+        if answer.job.finish in (None, "cancelled"):
             return Response(status_code=499)  # nobody is there to read it
         document = answer.whole()
         if answer.message_error:
@@ -301,11 +301,14 @@ async def _until_done(request: Request, changes: AsyncIterator[None]) -> None:
 
 async def _body(request: Request) -> bytes:
     parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > LIMIT_BYTES:
-            raise ApiError(413, f"the body is larger than {LIMIT_BYTES} bytes")
-        parts.append(part)
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > LIMIT_BYTES:
+                raise ApiError(413, f"the body is larger than {LIMIT_BYTES} bytes")
+            parts.append(part)
+    except ClientDisconnect:
+        raise ApiError(400, "the client left before its request was complete") from None
     return b"".join(parts)
 
 

@@ -86,6 +86,9 @@ class Scheduler(threading.Thread):
     def submit(self, job: Job) -> None:
         """Queue a job."""
         with self._wake:
+            if self._ending:
+                self._lost(job, "the server is stopping", 503)
+                return
             self._waiting.append(job)
             self._wake.notify()
 
@@ -128,8 +131,8 @@ class Scheduler(threading.Thread):
         self.loaded = loaded
         streams = self._config.max_streams or DEFAULT_STREAMS
         self._decoder = Batch(loaded.model, streams) if loaded.batching else Solo(loaded)
-        self._on_loaded(loaded)
         try:
+            self._on_loaded(loaded)
             while not self._ending:
                 self._round()
         except Exception:  # a defect of ours; without this thread the process is of no use
@@ -195,20 +198,20 @@ class Scheduler(threading.Thread):
         """One chunk of one prompt; a prompt that is in joins the decoder."""
         if not self._prefilling:
             return []
-        prefill = self._prefilling.popleft()
+        prefill = self._prefilling[0]  # stays there meanwhile: it is in flight
         try:
             if prefill.left:
                 self._process(prefill)
             if prefill.left:
-                self._prefilling.append(prefill)
+                self._prefilling.rotate(-1)
             else:
                 if not self.loaded.trimmable and prefill.done > prefill.job.cached:
                     self._prefixes.snapshot(prefill.job.prompt.ids[: prefill.done], prefill.cache)
                 self._decoder.join(prefill.job, prefill.cache)
+                self._prefilling.popleft()
         except Exception as error:
             traceback.print_exc()
-            if prefill in self._prefilling:
-                self._prefilling.remove(prefill)
+            self._prefilling.remove(prefill)
             return [prefill.job] if self._lost(prefill.job, f"prefill failed: {error}", 500) else []
         return []
 

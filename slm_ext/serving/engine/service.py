@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -116,22 +117,22 @@ class Service:
 
     async def chat(self, request: ChatRequest) -> tuple[Job, Form]:
         """Check a chat request against the model, and queue it. Raises ApiError."""
-        loaded = self._usable(request.model)
-        wire = self._wire(request)
-        tools = request.tools if request.slm.show_tools else None
-        prompt = await self._off_loop(self._prompts.chat, request.messages, tools, request.chat_template_kwargs)
-        tags = (loaded.tokenizer.think_start, loaded.tokenizer.think_end) if loaded.tokenizer.has_thinking else None
-        calling = request.choice != "none"
-        form = Form(FORMATS[wire] if wire and calling else None, request.tools, prompt.in_thinking, tags)
-        constraint = await self._off_loop(self._constraint, request, wire, prompt)
-        top = (request.top_logprobs or 0) if request.logprobs else None
-        return self._submit(request, prompt, constraint, top), form
+        with self._place(request.model) as loaded:
+            wire = self._wire(request)
+            tools = request.tools if request.slm.show_tools else None
+            prompt = await self._off_loop(self._prompts.chat, request.messages, tools, request.chat_template_kwargs)
+            tags = (loaded.tokenizer.think_start, loaded.tokenizer.think_end) if loaded.tokenizer.has_thinking else None
+            calling = request.choice != "none"
+            form = Form(FORMATS[wire] if wire and calling else None, request.tools, prompt.in_thinking, tags)
+            constraint = await self._off_loop(self._constraint, request, wire, prompt)
+            top = (request.top_logprobs or 0) if request.logprobs else None
+            return self._submit(request, prompt, constraint, top), form
 
     async def text(self, request: TextRequest) -> Job:
         """Check a text request, and queue it. Raises ApiError."""
-        self._usable(request.model)
-        prompt = await self._off_loop(self._prompts.plain, request.prompt)
-        return self._submit(request, prompt, None, request.logprobs)
+        with self._place(request.model):
+            prompt = await self._off_loop(self._prompts.plain, request.prompt)
+            return self._submit(request, prompt, None, request.logprobs)
 
     async def changes(self, job: Job) -> AsyncIterator[None]:
         """Yields whenever `job` may have something new, the last time when it has ended."""
@@ -150,6 +151,17 @@ class Service:
         if job.finish is None:
             self.scheduler.cancel(job)
         self._account(job)
+
+    @contextmanager
+    def _place(self, model: str) -> Iterator[LoadedModel]:
+        """One of the open requests, until `leave`; given up at once where the request is refused on the way."""
+        loaded = self._usable(model)
+        self._open += 1
+        try:
+            yield loaded
+        except BaseException:
+            self._open -= 1
+            raise
 
     def _usable(self, model: str) -> LoadedModel:
         if self.loaded is None:
@@ -195,8 +207,8 @@ class Service:
         if not wished.constrain:
             if strict:
                 raise ApiError(
-                    400, "slm.constrain: false: tool_choice, parallel_tool_calls, response_format and slm.domains cannot "
-                    "be enforced", param="slm",
+                    400, "slm.constrain: false: tool_choice, parallel_tool_calls, response_format and slm.domains "
+                    "cannot be enforced", param="slm",
                 )  # fmt: skip
             return None
         if wire is None and schema is None:
@@ -241,7 +253,6 @@ class Service:
             top_logprobs=top_logprobs,
         )  # fmt: skip
         self._waiters[job.number] = asyncio.Event()
-        self._open += 1
         self.scheduler.submit(job)
         return job
 

@@ -134,9 +134,8 @@ def test_hardly_any_temperature_is_none(engine, temperature):
 
 @pytest.mark.parametrize("text", ["\ud800", "a\udfffb"])
 def test_half_a_character_is_refused(engine, text):
-    for body in (
-        chat_body(text), chat_body("x", stop=[text]), chat_body("x", tools=[tool(text, a={})]), chat_body("x", **{text: 1})
-    ):  # fmt: skip
+    bodies = [chat_body(text), chat_body("x", stop=[text]), chat_body("x", **{text: 1})]
+    for body in [*bodies, chat_body("x", tools=[tool(text, a={})])]:
         assert engine.post("/v1/chat/completions", body).status == 400
     assert engine.complete(text).status == 400
 
