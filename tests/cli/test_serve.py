@@ -183,3 +183,24 @@ def test_a_crash_is_told_with_its_log(slm, served):
     assert done.returncode == 2 and "planted crash" in done.stderr
     assert "planted crash" in slm("logs", "own").stdout
     assert json.loads(slm("ps", "--json").stdout)["total"] == 0
+
+
+@pytest.mark.parametrize("wrong", [None, "wrong"])
+def test_our_engine_wants_the_token_of_the_file_and_says_what_is_off(slm, served, providers, tmp_path, wrong):
+    pytest.importorskip("mlx_lm")
+    from slm_ext.serving import probe
+    from slm_ext.testing.models import make_random_model
+
+    folder = make_random_model(tmp_path / "model", hidden=128)  # groups of a quantized cache hold 64 numbers
+    server = {"engine": "plain", "model_path": str(folder), "kv_bits": 8, "context_tokens": None}
+    providers(yaml.safe_dump({"slm_providers": {"own": {"model": "m", "server": server}}}))
+    done = slm("serve", "own", "--engine", "slm", "--json", "--ttl", "60")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert any("no batching" in note for note in document["notes"])
+    file = Path(document["token_file"])
+    assert file.stat().st_mode & 0o077 == 0
+    token = wrong or file.read_text().strip()
+    assert token not in done.stdout + done.stderr
+    reply = probe.one_token(document["base_url"], document["model_id"], token=token)
+    assert reply.status == (401 if wrong else 200)

@@ -295,3 +295,16 @@ def test_what_is_in_the_package_needs_no_hub(slm, hub):
     done = slm("pull", "flywheel-tiny", HF_HUB_OFFLINE="1")
     assert done.returncode == 0 and "nothing to fetch" in done.stdout
     assert not hub.seen
+
+
+def test_three_at_once_fetch_it_once(hub, files, tmp_path):
+    env = {**os.environ, **hub.environ(tmp_path / "cache"), "SLM_HOME": str(tmp_path / "home"), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "slm_ext.cli.main", "pull", "org/model", "--json"]
+    running = [
+        subprocess.Popen(command, cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    documents = [json.loads(process.communicate(timeout=120)[0]) for process in running]
+    assert [process.returncode for process in running] == [0, 0, 0]
+    assert len(hub.sent("model.safetensors")) == 1
+    assert sum(document["fetched_bytes"] > 0 for document in documents) == 1
