@@ -63,7 +63,7 @@ class Soak:
         self.kinds[seen["kind"]] += 1
         self.tokens += seen["tokens"]
         if outcome in ("wrong", "stuck"):
-            self.wrong.append(f"{seen['kind']}: {seen['outcome']}"[:4000])
+            self.wrong.append(f"{seen['kind']}: {seen['outcome']}"[:1500])
         if outcome == "answered":
             self.seconds.append(seen["seconds"])
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from .client import ask
 from .figures import row
-from .servers import Bench
+from .servers import FLYWHEEL, Bench
 
 __all__ = ["rows"]
 
@@ -22,7 +22,7 @@ GOAL_S = 1.0
 def rows(bench: Bench) -> list[dict[str, Any]]:
     """Seconds from `acquire` to the first token, in a process that has just imported what it needs."""
     bench.tell("first token of a second process")
-    bench.serve("package:flywheel-tiny", max_streams=4)
+    bench.serve(**FLYWHEEL)
     runs = [_one() for _ in range(3 if bench.quick else 11)]
     middle = {key: round(statistics.median(run[key] for run in runs), 3) for key in runs[0]}
     name = "acquire in a second process to its first token, warm server"
@@ -40,7 +40,7 @@ def _one() -> dict[str, float]:
 def _child(began: float) -> None:
     from slm_ext.serving import acquire
 
-    provider = Bench.provider("package:flywheel-tiny", max_streams=4)
+    provider = Bench.provider(**FLYWHEEL)
     started, clock = time.time() - began, time.perf_counter()
     with acquire(provider) as handle:
         acquired = time.perf_counter() - clock

@@ -14,7 +14,10 @@ from slm_ext.registry.provider import Provider
 from slm_ext.serving import ServerHandle, acquire
 from slm_ext.testing.random_model import parameters, write_random_model
 
-__all__ = ["TINY", "Bench", "millions"]
+__all__ = ["FLYWHEEL", "TINY", "Bench", "millions"]
+
+FLYWHEEL = {"model": "package:flywheel-tiny", "max_streams": 4, "context_tokens": 65536}
+"""Arguments of `serve` for flywheel-tiny, with a window that it was not made for but that a conversation needs."""
 
 TINY = {"layers": 6, "hidden": 256, "heads": 4, "kv_heads": 2, "intermediate": 640}
 """flywheel-tiny's shape."""

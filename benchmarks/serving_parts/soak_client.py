@@ -229,7 +229,9 @@ class Client:
         try:
             _check(answer, body)
         except Wrong as wrong:
-            raise Wrong(f"{wrong}; asked: {body}; answer: {answer}") from None
+            asked = {key: value for key, value in body.items() if key not in ("messages", "tools", "model")}
+            tools = [tool["function"]["name"] for tool in body.get("tools", [])]
+            raise Wrong(f"{wrong}; slm: {answer.get('slm')}; asked: {asked}, tools {tools}") from None
         return answer
 
     def _send(self, path: str, body: dict[str, Any]) -> http.client.HTTPConnection:
@@ -273,7 +275,7 @@ def _check(answer: dict[str, Any], body: dict[str, Any]) -> None:
     if finish == "tool_calls" and message.get("slm"):
         raise Wrong(f"a call that is none: {message}")
     if finish == "stop" and body.get("tool_choice") not in (None, "auto", "none") and not body.get("stop"):
-        raise Wrong(f"tool_choice {body['tool_choice']}, and no call: {message}")
+        raise Wrong("a call was required, and there is none")
     if finish == "stop" and body.get("response_format") and not body.get("stop"):
         json.loads(message["content"])
 
