@@ -6,6 +6,8 @@ import itertools
 import time
 from typing import Any, NamedTuple
 
+from mlx_lm.tokenizer_utils import BPEStreamingDetokenizer
+
 from .constraint import Constraint
 from .errors import ApiError
 from .prompts import Prompt
@@ -62,6 +64,7 @@ class Job:
         self.finish: str | None = None
         """`stop`, `length`, `cancelled` or `error`, once it has ended."""
         self.stopped_by: int | None = None
+        """The end token at the end of `ids`, where that and no stop text ended it."""
         self.error: ApiError | None = None
         self.cancelled = False
         self.began = time.perf_counter()
@@ -93,8 +96,8 @@ class Job:
             if self._detokenizer is not None:
                 self._detokenizer.finalize()
                 self.text += self._detokenizer.last_segment
-                if self.stops and self._cut_at_stop() and finish == "length":
-                    finish = "stop"
+                if self.stops and self._cut_at_stop():
+                    finish, self.stopped_by = "stop", None
         self.settled = len(self.text)
         self.finish = finish
         return True
@@ -105,7 +108,7 @@ class Job:
 
     def _write(self, tokens: list[int], tokenizer: Any) -> None:
         if self._detokenizer is None:
-            self._detokenizer = tokenizer.detokenizer
+            self._detokenizer = _detokenizer(tokenizer)
         for token in tokens:
             self._detokenizer.add_token(token)
             self.text += self._detokenizer.last_segment
@@ -118,6 +121,14 @@ class Job:
             return True
         self.settled = len(self.text) - max((_overlap(self.text, stop) for stop in self.stops), default=0)
         return False
+
+
+def _detokenizer(tokenizer: Any) -> Any:
+    """A new one of mlx-lm's. That of byte-level BPE takes a blank off a text's beginning: ours has begun already."""
+    fresh = tokenizer.detokenizer
+    if isinstance(fresh, BPEStreamingDetokenizer):
+        fresh.text, fresh.offset = "-", 1
+    return fresh
 
 
 def _overlap(text: str, stop: str) -> int:

@@ -6,6 +6,7 @@ back what may be the beginning of a call, because a call is only known once it i
 
 from __future__ import annotations
 
+import re
 import uuid
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,9 @@ from typing import Any
 from slm_ext.toolcalls import Rejection, WireFormat, validate
 
 __all__ = ["Form", "Message", "Splitter", "read_reply"]
+
+
+_FENCE = re.compile(r"^`{1,2}\Z|^`{3,}(?:\Z|t\Z|to\Z|too\Z|tool(?:[ \t\r\n]|\Z))", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -114,12 +118,9 @@ class Splitter:
             end = self._form.think[1]
             return self._up_to("reasoning_content", thinking, len(thinking) - _overlap(thinking, end))
         deltas = self._up_to("reasoning_content", thinking, len(thinking))
-        wire = self._form.wire
         safe = len(rest)
-        if wire is not None:
-            at = rest.find(wire.opener)
-            safe = at if at >= 0 else len(rest) - _overlap(rest, wire.opener)
-            safe = len(rest[:safe].rstrip("\n"))  # line ends before a call are not content
+        if self._form.wire is not None:
+            safe = len(rest[: _call_may_begin(self._form.wire, rest)].rstrip("\n"))  # line ends before it go with it
         return deltas + self._up_to("content", rest, safe)
 
     def finish(self, message: Message) -> list[dict[str, Any]]:
@@ -138,6 +139,18 @@ class Splitter:
             return []
         self._shown[key] = end
         return [{key: text[begin:end]}]
+
+
+def _call_may_begin(wire: WireFormat, text: str) -> int:
+    """Where the first call of a growing text begins, or may yet turn out to have begun; its length where nowhere."""
+    if wire.name == "fenced":
+        found = _FENCE.search(text)
+        return found.start() if found else len(text)
+    starts = []
+    for opener in {wire.opener, "<function="} if wire.name == "qwen3_coder" else {wire.opener}:
+        at = text.find(opener)
+        starts.append(at if at >= 0 else len(text) - _overlap(text, opener))
+    return min(starts)
 
 
 def _overlap(text: str, tag: str) -> int:
