@@ -16,6 +16,7 @@ from .job import Job, TokenLogprob
 __all__ = ["Batch", "logprob_of"]
 
 _CLEAR_EVERY = 512
+_LEAST = -9999.0
 
 
 class Batch:
@@ -135,6 +136,10 @@ class Batch:
 
 
 def logprob_of(row: mx.array, token: int, top: int) -> TokenLogprob:
-    """What `row`, log probabilities of the vocabulary, says of `token` and of the `top` likeliest."""
-    order = mx.argsort(-row)[:top].tolist() if top else []
-    return TokenLogprob(token, row[token].item(), [(i, row[i].item()) for i in order])
+    """What `row`, log probabilities of the vocabulary, says of `token` and of the `top` likeliest.
+
+    What a grammar forbids is left out: JSON has no word for its minus infinity.
+    """
+    order = mx.argsort(-row)[:top]
+    likeliest = zip(order.tolist(), row[order].tolist(), strict=True) if top else []
+    return TokenLogprob(token, max(row[token].item(), _LEAST), [(i, value) for i, value in likeliest if value > _LEAST])
