@@ -23,8 +23,8 @@ class ServerSpec(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
-    engine: Literal["plain", "slm"] = "plain"
-    """`plain` is the unmodified `mlx_lm.server`; `slm` our own engine over the same library."""
+    engine: Literal["slm", "plain"] = "slm"
+    """`slm` is our own engine over mlx-lm; `plain` the unmodified `mlx_lm.server`."""
     command: list[Text] | None = Field(default=None, min_length=1)
     """Another OpenAI-compatible server to start instead; `{port}`, `{host}` and `{model}` are filled in."""
     model_path: Text | None = None

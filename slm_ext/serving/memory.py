@@ -142,7 +142,11 @@ def largest_context(available: int, size) -> int:
 
 def largest_streams(available: int, size, most: int) -> int:
     """How many streams, up to `most`, `size(streams=…).total` lets fit; 0 for none."""
-    return max((n for n in range(1, most + 1) if size(streams=n).total <= available), default=0)
+    fitting, too_many = 0, most + 1
+    while too_many - fitting > 1:
+        middle = (fitting + too_many) // 2
+        fitting, too_many = (middle, too_many) if size(streams=middle).total <= available else (fitting, middle)
+    return fitting
 
 
 def require_memory(

@@ -20,7 +20,7 @@ def external(**fields) -> Provider:
 
 def test_flywheel_tiny_is_managed_and_small():
     tiny = load_registry().provider("flywheel-tiny")
-    assert tiny.managed and tiny.server.engine == "plain"
+    assert tiny.managed and tiny.server.engine == "slm"
     assert tiny.model_folder == paths.tiny_model_dir()
     assert (tiny.max_input_tokens, tiny.max_output_tokens, tiny.temperature) == (1888, 160, 0)
     assert (tiny.tool_mode, tiny.profile) == ("native", "tiny")

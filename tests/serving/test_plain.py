@@ -28,7 +28,7 @@ def model(tmp_path_factory):
 
 def provider(folder, **server) -> Provider:
     return Provider(
-        name="random", model=str(folder), max_output_tokens=64, server={"model_path": str(folder), **server}
+        name="random", model=str(folder), max_output_tokens=64, server={"engine": "plain", "model_path": str(folder), **server}
     )
 
 

@@ -10,7 +10,7 @@ import threading
 from collections import OrderedDict
 
 import numpy as np
-from llguidance import LLMatcher, LLTokenizer
+from llguidance import LLMatcher, LLParserLimits, LLTokenizer
 
 from slm_ext.toolcalls import Vocabulary
 
@@ -19,6 +19,8 @@ from .errors import ApiError
 __all__ = ["Constraint", "Grammars"]
 
 KEPT = 256
+_LIMITS = LLParserLimits(initial_lexer_fuel=10_000_000)
+"""Ten times the default: hundreds of lines of which a piece may be named do not compile within that."""
 _FORBIDDEN = np.float32(-np.inf)
 
 _BYTES = np.where((np.arange(256)[:, None] >> np.arange(8)) & 1, np.float32(0), _FORBIDDEN).astype(np.float32)
@@ -48,7 +50,7 @@ class Grammars:
             if matcher is not None:
                 self._compiled.move_to_end(grammar)
         if matcher is None:
-            matcher = LLMatcher(self._tokenizer, grammar, log_level=0)
+            matcher = LLMatcher(self._tokenizer, grammar, log_level=0, limits=_LIMITS)
             if matcher.is_error():
                 words = " ".join(matcher.get_error().split())[:500]
                 raise ApiError(400, f"the grammar of this request cannot be enforced: {words}", code="invalid_grammar")

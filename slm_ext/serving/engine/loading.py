@@ -26,6 +26,7 @@ class LoadedModel:
         identity: what was loaded, hashed here.
         window: tokens of prompt and answer together.
         vocabulary: size of a row of logits.
+        kv_group: numbers that share a scale in a quantized KV cache.
         batching: whether several requests are decoded at the same time.
         notes: what the settings switch off, in words.
         wire_format: how the model writes tool calls; None where its format is none of ours.
@@ -46,8 +47,10 @@ class LoadedModel:
         self.identity.kind = "echoed"
         self.window = config.context_tokens or _window(self.settings)
         self.eos_ids = sorted(self.tokenizer.eos_token_ids)
-        self.vocabulary = int(self.model(mx.array([[self.eos_ids[0] if self.eos_ids else 0]])).shape[-1])
         cache = self.new_cache()
+        first = mx.array([[self.eos_ids[0] if self.eos_ids else 0]])
+        self.vocabulary = int(self.model(first, cache=cache[: len(self.model.layers)]).shape[-1])
+        self.kv_group = _kv_group(cache) if config.kv_bits else 0
         self.trimmable = can_trim_prompt_cache(cache)
         self.wire_format = detect(
             self.template_text, getattr(self.tokenizer, "init_kwargs", {}).get("tool_parser_type")
@@ -93,6 +96,15 @@ class LoadedModel:
 def load_model(config: EngineConfig) -> LoadedModel:
     """Load, and prove the weights by one forward pass. Raises what mlx-lm raises, and ValueError."""
     return LoadedModel(config)
+
+
+def _kv_group(cache: list[Any]) -> int:
+    """The largest group that divides every head; raises ValueError where none does."""
+    sizes = {array.shape[-1] for layer in cache for array in (layer.keys, layer.values) if array is not None}
+    for group in (64, 32):
+        if all(size % group == 0 for size in sizes):
+            return group
+    raise ValueError(f"kv_bits needs attention heads of a multiple of 32; this model's have {sorted(sizes)}")
 
 
 def _window(settings: dict[str, Any]) -> int:

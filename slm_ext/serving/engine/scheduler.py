@@ -224,7 +224,7 @@ class Scheduler(threading.Thread):
         if self.loaded.draft is not None:
             self.loaded.draft(tokens, cache=prefill.cache[layers:])
         if self._config.kv_bits:
-            maybe_quantize_kv_cache(prefill.cache, QUANTIZED_FROM, 64, self._config.kv_bits)
+            maybe_quantize_kv_cache(prefill.cache, QUANTIZED_FROM, self.loaded.kv_group, self._config.kv_bits)
         mx.eval([layer.state for layer in prefill.cache])
         mx.clear_cache()
         took = time.perf_counter() - began

@@ -41,6 +41,7 @@ class Solo:
             "logits_processors": processors,
             "prompt_cache": cache,
             "kv_bits": loaded.config.kv_bits,
+            "kv_group_size": loaded.kv_group,
             "quantized_kv_start": QUANTIZED_FROM,
         }
         prompt, stream = mx.array(job.prompt.ids[-1:]), mx.default_stream(mx.default_device())
