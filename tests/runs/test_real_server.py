@@ -1,4 +1,4 @@
-"""The whole way with a real mlx_lm.server: started for the run, asked by the agent, gone afterwards."""
+"""The whole way with a real server, ours and mlx_lm.server: started for the run, asked by the agent, gone afterwards."""
 
 from __future__ import annotations
 
@@ -28,9 +28,11 @@ def lives(pid: int) -> bool:
 @pytest.mark.slow
 @pytest.mark.mlx
 @pytest.mark.skipif(not HAS_MLX, reason="mlx-lm is not installed")
-def test_a_model_of_random_weights_is_served_asked_and_stopped(home, request_for, tmp_path):
-    model = make_random_model(tmp_path / "model")
-    provide_entry(home, {"server": {"model_path": str(model)}, "max_output_tokens": 8, "profile": "tiny"})
+@pytest.mark.parametrize(("engine", "kind"), [("slm", "echoed"), ("plain", "keeper")])
+def test_a_model_of_random_weights_is_served_asked_and_stopped(home, request_for, tmp_path, engine, kind):
+    model = make_random_model(tmp_path / "model")  # its chat template knows no tools
+    server = {"engine": engine, "model_path": str(model)}
+    provide_entry(home, {"server": server, "tool_mode": "xml", "max_output_tokens": 8, "profile": "tiny"})
     heard, pids = [], []
 
     def listen(event):
@@ -42,6 +44,6 @@ def test_a_model_of_random_weights_is_served_asked_and_stopped(home, request_for
 
     result = run_task(request_for(), listen)
     assert (result.exit_status, result.exit_code) == ("RepeatedFormatError", 1)
-    assert result.identity and result.identity["kind"] == "keeper" and result.tokens.output == 3 * 8
+    assert result.identity and result.identity["kind"] == kind and result.tokens.output == 3 * 8
     assert any(isinstance(e, Stage) and e.text.startswith("ready") for e in heard)
     assert len(pids) == 2 and not any(lives(pid) for pid in pids)
