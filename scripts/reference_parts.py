@@ -22,8 +22,6 @@ MEANINGS = {
     "Provider.top_p": "Sampling; sent only where it is set.",
     "Provider.seed": "Sampling; sent only where it is set.",
     "Provider.stop": "Texts at which an answer ends.",
-    "Provider.tool_mode": "How tools are offered: `native` as `tools` of the API, `xml` in the text, as Qwen3-Coder "
-    "writes calls. `json` and `text` are not there yet.",
     "Provider.chat_template_kwargs": "Arguments of the model's chat template, e.g. `{enable_thinking: false}`.",
     "Provider.capabilities": "What the endpoint can do, below.",
     "Provider.retry": "Transient errors, below.",

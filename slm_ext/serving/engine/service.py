@@ -188,8 +188,8 @@ class Service:
         if wire is None:
             raise ApiError(
                 400, "this model's chat template writes tool calls in a format that is not known here; allowed: tools "
-                f"described in the messages, with slm.wire_format one of {', '.join(FORMATS)} (a provider's tool_mode xml, "
-                "json or text does that)",
+                f"described in the messages, with slm.wire_format one of {', '.join(FORMATS)} (a provider's tool_mode "
+                "xml, json or text does that)",
                 code="unsupported_tools", param="tools",
             )  # fmt: skip
         return wire
