@@ -35,8 +35,8 @@ _CONSTRAINED = {"tools": [_TOOL], "tool_choice": "required", "parallel_tool_call
 def rows(bench: Bench) -> list[dict[str, Any]]:
     """For flywheel-tiny's vocabulary and for 120,000 entries, whose embedding makes most of the model."""
     found = []
-    tokens = 96 if bench.quick else 256
-    for sizes, counts in ((TINY, (1, 4)), (_LARGE_QUICK if bench.quick else _LARGE, (1,) if bench.quick else (1, 4))):
+    counts, tokens = ((1,), 64) if bench.quick else ((1, 4), 256)
+    for sizes in (TINY, _LARGE_QUICK if bench.quick else _LARGE):
         folder = bench.model(**sizes, endless=True)
         handle = bench.serve(folder, max_streams=16)
         what = f"{sizes.get('vocabulary', 1536):,} entries, {millions(folder)} parameters"

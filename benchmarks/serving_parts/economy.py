@@ -19,7 +19,7 @@ from .servers import FLYWHEEL, Bench
 
 __all__ = ["rows"]
 
-STEPS, STEPS_QUICK = 30, 12
+STEPS, STEPS_QUICK = 30, 6
 _SYSTEM = "You fix one bug in a Python project. Look before you edit. Every answer is one tool call."
 _TASK = "The function `total` in src/orders.py counts the last order twice. Find out why, fix it and run the tests."
 _LINES = 24

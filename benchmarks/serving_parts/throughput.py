@@ -26,13 +26,13 @@ def rows(bench: Bench) -> list[dict[str, Any]]:
         for handle in (ours, plain):
             speed(handle, "warm-up", 2, 8, stream=False)
         for count in STREAMS:
-            for stream in (False, True):
+            for stream in (True,) if bench.quick else (False, True):
                 found.append(_row(bench, ours, plain, count, stream, millions(folder)))
     return found
 
 
 def _row(bench: Bench, ours: ServerHandle, plain: ServerHandle, count: int, stream: bool, size: str) -> dict:
-    tokens = 48 if bench.quick else 128
+    tokens = 32 if bench.quick else 128
     name = f"throughput vs mlx_lm.server, {size} parameters, {count} {'streamed' if stream else 'whole'}"
     bench.tell(name)
     ratio, detail = pairwise(
