@@ -69,32 +69,37 @@ class Constraint:
         words = (grammars.vocabulary + 31) // 32
         self._bits = np.zeros(words, dtype=np.int32)
         self._vocabulary = grammars.vocabulary
-        self._over = False
+        self._end: int | None = None  # position of the end token; what follows it is nobody's business
+        self._fed: list[bool] = []  # for each token, whether the matcher took it
         self.error = ""
         self.consumed: list[int] = []
 
     def consume(self, token: int) -> None:
         """The stream went on by `token`."""
+        fed = False
+        if self._end is None and not self.error:
+            if token in self._eos:
+                self._end = len(self.consumed)
+            elif self._matcher.consume_token(token):
+                fed = True
+            else:
+                words = " ".join(self._matcher.get_error().split())[:300]
+                self.error = words or f"token {token} does not fit the grammar"
         self.consumed.append(token)
-        if self._over or self.error:
-            return
-        if token in self._eos:
-            self._over = True
-        elif not self._matcher.consume_token(token):
-            self.error = " ".join(self._matcher.get_error().split())[:300] or f"token {token} does not fit the grammar"
+        self._fed.append(fed)
 
     def rollback(self, count: int) -> None:
         """Take back the last `count` tokens, which a draft proposed in vain."""
         for _ in range(count):
-            token = self.consumed.pop()
-            if self._over and token in self._eos:
-                self._over = False
-            elif not self.error:
+            self.consumed.pop()
+            if self._fed.pop() and not self.error:
                 self._matcher.rollback(1)
+            if self._end == len(self.consumed):
+                self._end = None
 
     def row(self) -> np.ndarray | None:
         """What to add to the next logits, float32 of the vocabulary's size; None where everything is allowed."""
-        if self._over:
+        if self._end is not None:
             return None
         if not self.error:
             self._matcher.unsafe_compute_mask_ptr(self._bits.ctypes.data, self._bits.nbytes)

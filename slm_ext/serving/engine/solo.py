@@ -31,7 +31,7 @@ class Solo:
     def join(self, job: Job, cache: list[Any]) -> None:
         """Take in the stream whose prompt, but for the last token, is in `cache`."""
         loaded = self._loaded
-        processors = list(job.processors)
+        processors = [_behind(job.prompt.ids[:-1], processor) for processor in job.processors]
         if job.constraint is not None:
             processors.append(_Follower(job.constraint))
         self.jobs, self._cache = [job], cache
@@ -73,6 +73,12 @@ class Solo:
     def nbytes(self) -> int:
         """Bytes of the keys and values."""
         return sum(layer.nbytes for layer in self._cache)
+
+
+def _behind(ids: list[int], processor: Any) -> Any:
+    """A logits processor that also sees the part of the prompt, `ids`, which mlx-lm is not given here."""
+    head = mx.array(ids, dtype=mx.uint32)
+    return lambda tokens, logits: processor(mx.concatenate([head, tokens]), logits)
 
 
 class _Follower:

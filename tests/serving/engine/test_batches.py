@@ -28,8 +28,8 @@ KINDS = {
     "seeded": ("complete", "def mean(values):", {"max_tokens": 25, "temperature": 0.8, "seed": 3, "top_p": 0.9}),
     "top_k": ("complete", "import ", {"max_tokens": 25, "temperature": 1.2, "seed": 4, "top_k": 20, "min_p": 0.02}),
     "biased": ("complete", "def mean(values):", {"max_tokens": 20, "logit_bias": {"300": 4, "301": -100, EOS: -100}}),
-    "penalties": ("complete", "x = x = x =", {"max_tokens": 30, "repetition_penalty": 1.3, "frequency_penalty": 0.4,
-                                              "presence_penalty": 0.3}),
+    "penalties": ("complete", "self.x = self.x = self.x = self.", {"max_tokens": 30, "repetition_penalty": 2.0,
+                  "frequency_penalty": 0.4, "presence_penalty": 0.3, "logit_bias": {EOS: -100}}),
     "probabilities": ("complete", "for i in", {"max_tokens": 12, "logprobs": 3}),
     "json": ("chat", "a thing", {"response_format": FORMAT, "max_tokens": 60}),
     "json seeded": ("chat", "a thing", {"response_format": FORMAT, "max_tokens": 60, "temperature": 1.0, "seed": 5}),
@@ -79,6 +79,7 @@ def test_seeds_do_not_serialize(engine):
 def test_a_second_turn_prefills_only_what_is_new(engine):
     messages = [{"role": "user", "content": "The test in test_shop.py fails. Read shop.py and mend it."}]
     tools = [tool("read_file", path={"type": "string"}, line={"type": "integer"}), tool("finish")]
+    total = 0
     for turn in range(4):
         answer = engine.chat(messages, tools=tools, tool_choice="required", max_tokens=120, seed=turn, temperature=0.7)
         usage = answer.usage
