@@ -90,6 +90,8 @@ def launch(tmp_path_factory, weights, hub):
         if engine.process.poll() is None:
             engine.process.kill()
         engine.process.wait()
+    assert hub.calls == 0, "an engine called the model hub"
+    assert not [engine.log for engine in started if "Traceback" in engine.log]
 
 
 @pytest.fixture(scope="session")

@@ -66,8 +66,9 @@ def test_a_named_tool_is_the_one_that_is_called(engine, name):
 
 def test_one_call_at_a_time(engine):
     counts = set()
-    for seed in range(5):
+    for seed in range(2):
         fields = {"tools": TOOLS, "tool_choice": "required", "seed": seed, "logit_bias": {"1522": -100}, **HOT}
+        fields["max_tokens"] = 150
         assert len(engine.chat("do it", parallel_tool_calls=False, **fields).message["tool_calls"]) == 1
         counts.add(len(engine.chat("do it", **fields).message.get("tool_calls", [])))
     assert max(counts) > 1  # without the limit this model makes several
