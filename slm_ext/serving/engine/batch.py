@@ -73,11 +73,14 @@ class Batch:
         return given
 
     def leave(self, jobs: list[Job]) -> list[tuple[Job, list[Any]]]:
-        """Let streams go. Returns each with its cache, which holds its prompt and all its tokens."""
+        """Let streams go. Returns each with its cache, which holds its prompt and all its tokens, or is empty."""
         gone = {job.number for job in jobs}
-        left = [
-            (job, [layer.extract(i) for layer in self._cache]) for i, job in enumerate(self.jobs) if job.number in gone
-        ]
+        filled = not any(layer.empty() for layer in self._cache)  # a prompt of one token begins with an empty cache
+        leaving = [(i, job) for i, job in enumerate(self.jobs) if job.number in gone]
+        left = [(job, [layer.extract(i) for layer in self._cache] if filled else []) for i, job in leaving]
+        mx.eval(
+            [layer.state for _, cache in left for layer in cache]
+        )  # unevaluated, they hold the whole batch's memory
         keep = [i for i, job in enumerate(self.jobs) if job.number not in gone]
         self.jobs = [self.jobs[i] for i in keep]
         self._fresh -= gone

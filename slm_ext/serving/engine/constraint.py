@@ -19,8 +19,8 @@ from .errors import ApiError
 __all__ = ["Constraint", "Grammars"]
 
 KEPT = 256
-_LIMITS = LLParserLimits(initial_lexer_fuel=10_000_000)
-"""Ten times the default: hundreds of lines of which a piece may be named do not compile within that."""
+_LIMITS = LLParserLimits(initial_lexer_fuel=10_000_000, step_lexer_fuel=10_000_000)
+"""Many times the defaults: hundreds of lines to take a piece of, or a long thought before a call, need them."""
 _FORBIDDEN = np.float32(-np.inf)
 
 _BYTES = np.where((np.arange(256)[:, None] >> np.arange(8)) & 1, np.float32(0), _FORBIDDEN).astype(np.float32)
@@ -51,8 +51,10 @@ class Grammars:
                 self._compiled.move_to_end(grammar)
         if matcher is None:
             matcher = LLMatcher(self._tokenizer, grammar, log_level=0, limits=_LIMITS)
-            if matcher.is_error():
-                words = " ".join(matcher.get_error().split())[:500]
+            trial = Constraint(matcher.deep_copy(), self)
+            trial.row()  # some grammars compile and then fail at once
+            if matcher.is_error() or trial.error:
+                words = " ".join(matcher.get_error().split())[:500] or trial.error
                 raise ApiError(400, f"the grammar of this request cannot be enforced: {words}", code="invalid_grammar")
             with self._lock:
                 self._compiled[grammar] = matcher

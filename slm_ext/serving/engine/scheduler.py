@@ -1,8 +1,8 @@
 """The one thread that owns MLX: it loads the model, prefills prompts in chunks and decodes, until the process ends.
 
-Between two decoding steps one prompt is prefilled by one chunk, in turns, so that neither a long prompt stops the
-streams that are running nor many short ones each other. The size of a chunk adapts to the machine: none takes much
-longer than half a second, which bounds how late a disconnect or a new request is noticed.
+Between two decoding steps prompts are prefilled in chunks, in turns, for a tenth of a second or one chunk, so that a
+long prompt stops neither the streams that are running nor short ones behind it. The size of a chunk adapts to the
+machine: none takes much longer than half a second, which bounds how late a disconnect or a new request is noticed.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ __all__ = ["Scheduler"]
 DEFAULT_STREAMS = 4
 _SMALLEST_CHUNK, _LARGEST_CHUNK = 32, 2048
 _FAST_S, _SLOW_S = 0.2, 0.5
+_ROUND_S = 0.1
 _FATAL_FAILURES = 3
 
 
@@ -195,10 +196,16 @@ class Scheduler(threading.Thread):
         return [job for job, _ in given if job.stream or job.finish]
 
     def _prefill(self) -> list[Job]:
-        """One chunk of one prompt; a prompt that is in joins the decoder."""
-        if not self._prefilling:
-            return []
-        prefill = self._prefilling[0]  # stays there meanwhile: it is in flight
+        """Chunks of prompts, in turns, for a short time: one of a long prompt, several of short ones."""
+        began, lost = time.perf_counter(), []
+        while self._prefilling:
+            lost += self._advance(self._prefilling[0])
+            if time.perf_counter() - began > _ROUND_S:
+                break
+        return lost
+
+    def _advance(self, prefill: _Prefill) -> list[Job]:
+        """The next chunk of the first prompt, which then goes to the end of the row, or joins the decoder."""
         try:
             if prefill.left:
                 self._process(prefill)
