@@ -47,12 +47,15 @@ def test_whoever_leaves_stops_the_generation_within_a_second(engine, path, strea
     assert engine.info["progress"]["count"] == stopped
 
 
-def test_whoever_leaves_stops_the_prefill_within_a_second(narrow):
+def test_whoever_leaves_stops_the_prefill_after_a_chunk(narrow):
+    """Chunks take some half a second, however slow the machine; here they are counted, since it may be busy."""
     before = narrow.count("slm_prefilled_tokens")
     connection = narrow.open("/v1/completions", text_body(LONG_PROMPT, max_tokens=5))
     wait_until(lambda: narrow.count("slm_prefilled_tokens") > before)
+    chunks = narrow.info["progress"]["count"]
     cut(connection, hard=False)
-    wait_until(lambda: narrow.busy == 0, 1)
+    wait_until(lambda: narrow.busy == 0)
+    assert narrow.info["progress"]["count"] <= chunks + 3
     done = narrow.count("slm_prefilled_tokens") - before
     again = narrow.complete(LONG_PROMPT, max_tokens=1)  # what was prefilled for the one who left is not done again
     assert again.cached == done > 0
