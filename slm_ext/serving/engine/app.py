@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -17,11 +16,11 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from .answers import Answer, ChatAnswer, TextAnswer
 from .errors import ApiError
 from .guard import LIMIT_BYTES, Guard
-from .job import Job
 from .metrics import CONTENT_TYPE
-from .replies import Form, Splitter, read_reply
+from .replies import Form
 from .request import ChatRequest, TextRequest, read_request
 from .service import Service
 
@@ -83,16 +82,16 @@ class _Api:
     async def chat(self, request: Request) -> Response:
         asked: ChatRequest = read_request(ChatRequest, await _body(request))
         job, form = await self._service.chat(asked)
-        answer = _ChatAnswer(job, form, self._service.config.model_id, asked.include_usage)
+        answer = ChatAnswer(job, form, self._service.config.model_id, asked.include_usage)
         return await self._answer(request, answer, asked.stream)
 
     async def text(self, request: Request) -> Response:
         asked: TextRequest = read_request(TextRequest, await _body(request))
         job = await self._service.text(asked)
-        answer = _TextAnswer(job, Form(), self._service.config.model_id, asked.include_usage)
+        answer = TextAnswer(job, Form(), self._service.config.model_id, asked.include_usage)
         return await self._answer(request, answer, asked.stream)
 
-    async def _answer(self, request: Request, answer: _Answer, stream: bool) -> Response:
+    async def _answer(self, request: Request, answer: Answer, stream: bool) -> Response:
         answer.token_text = self._token_text
         if stream:
             return _EventStream(answer, self._service)
@@ -120,131 +119,10 @@ class _Api:
         }  # fmt: skip
 
 
-class _Answer:
-    """One job as documents of the API: whole, or chunk by chunk."""
-
-    prefix, kind, chunk_kind = "", "", ""
-
-    def __init__(self, job: Job, form: Form, model_id: str, include_usage: bool):
-        self.job, self.form, self.include_usage = job, form, include_usage
-        self.message_error: dict | None = None
-        self.token_text = str
-        self._head = {
-            "id": f"{self.prefix}-{uuid.uuid4().hex}",
-            "object": self.kind,
-            "created": int(time.time()),
-            "model": model_id,
-        }
-
-    def usage(self) -> dict[str, Any]:
-        prompt, answer = len(self.job.prompt.ids), len(self.job.ids)
-        return {
-            "prompt_tokens": prompt,
-            "completion_tokens": answer,
-            "total_tokens": prompt + answer,
-            "prompt_tokens_details": {"cached_tokens": self.job.cached},
-        }
-
-    def extra(self) -> dict[str, Any]:
-        """Ours: what was rendered, and what became of the grammar."""
-        constraint = self.job.constraint
-        return {
-            "prompt_sha": self.job.prompt.sha,
-            "constrained": constraint is not None,
-            "grammar_error": constraint.error or None if constraint else None,
-        }
-
-    def whole(self) -> dict[str, Any]:
-        return {**self._head, "choices": [self.choice()], "usage": self.usage(), "slm": self.extra()}
-
-    def chunk(self, *choices: dict, **rest: Any) -> dict[str, Any]:
-        return {**self._head, "object": self.chunk_kind, "choices": list(choices), **rest}
-
-    def choice(self) -> dict[str, Any]:
-        raise NotImplementedError
-
-    def opening(self) -> list[dict]:
-        return []
-
-    def more(self) -> list[dict]:
-        raise NotImplementedError
-
-    def last(self) -> list[dict]:
-        raise NotImplementedError
-
-
-class _ChatAnswer(_Answer):
-    prefix, kind, chunk_kind = "chatcmpl", "chat.completion", "chat.completion.chunk"
-
-    def __init__(self, *arguments: Any):
-        super().__init__(*arguments)
-        self._splitter = Splitter(self.form)
-
-    def choice(self) -> dict[str, Any]:
-        message = read_reply(self.job.text, self.form, self.job.finish)
-        self.message_error = message.error
-        return {
-            "index": 0, "message": message.to_openai(), "finish_reason": message.finish, "logprobs": self._logprobs(),
-        }  # fmt: skip
-
-    def opening(self) -> list[dict]:
-        return [self.chunk(_delta({"role": "assistant", "content": ""}))]
-
-    def more(self) -> list[dict]:
-        return [self.chunk(_delta(delta)) for delta in self._splitter.feed(self.job.text[: self.job.settled])]
-
-    def last(self) -> list[dict]:
-        message = read_reply(self.job.text, self.form, self.job.finish)
-        self.message_error = message.error
-        chunks = [self.chunk(_delta(delta)) for delta in self._splitter.finish(message)]
-        end = _delta({}) | {"finish_reason": message.finish, "logprobs": self._logprobs()}
-        return [*chunks, self.chunk(end, slm=self.extra())]
-
-    def _logprobs(self) -> dict[str, Any] | None:
-        if self.job.top_logprobs is None:
-            return None
-        return {"content": [self._entry(*entry) for entry in self.job.logprobs]}
-
-    def _entry(self, token: int, logprob: float, top: list) -> dict[str, Any]:
-        shown = lambda i, value: {"token": self.token_text(i), "logprob": value, "bytes": None}  # noqa: E731
-        return shown(token, logprob) | {"top_logprobs": [shown(i, value) for i, value in top]}
-
-
-class _TextAnswer(_Answer):
-    prefix, kind, chunk_kind = "cmpl", "text_completion", "text_completion"
-    _shown = 0
-
-    def choice(self) -> dict[str, Any]:
-        return {"index": 0, "text": self.job.text, "finish_reason": self.job.finish, "logprobs": self._logprobs()}
-
-    def more(self) -> list[dict]:
-        begin, self._shown = self._shown, max(self._shown, self.job.settled)
-        new = self.job.text[begin : self._shown]
-        return [self.chunk({"index": 0, "text": new, "finish_reason": None, "logprobs": None})] if new else []
-
-    def last(self) -> list[dict]:
-        end = {"index": 0, "text": "", "finish_reason": self.job.finish, "logprobs": self._logprobs()}
-        return [*self.more(), self.chunk(end, slm=self.extra())]
-
-    def _logprobs(self) -> dict[str, Any] | None:
-        if self.job.top_logprobs is None:
-            return None
-        entries = self.job.logprobs
-        return {
-            "tokens": [self.token_text(entry.token) for entry in entries],
-            "token_logprobs": [entry.logprob for entry in entries],
-            "top_logprobs": [{self.token_text(i): value for i, value in entry.top} for entry in entries],
-        }
-
-
-def _delta(delta: dict) -> dict[str, Any]:
-    return {"index": 0, "delta": delta, "finish_reason": None}
-
-
 class _EventStream(StreamingResponse):
     """Server-sent events to `[DONE]`, or to an error. However it ends, even before it began, the job is left."""
 
-    def __init__(self, answer: _Answer, service: Service):
+    def __init__(self, answer: Answer, service: Service):
         headers = {"Cache-Control": "no-cache"}
         super().__init__(_events(answer, service.changes(answer.job)), media_type="text/event-stream", headers=headers)
         self._left = lambda: service.leave(answer.job)
@@ -256,7 +134,7 @@ class _EventStream(StreamingResponse):
             self._left()
 
 
-async def _events(answer: _Answer, changes: AsyncIterator[None]) -> AsyncIterator[bytes]:
+async def _events(answer: Answer, changes: AsyncIterator[None]) -> AsyncIterator[bytes]:
     for chunk in answer.opening():
         yield _event(chunk)
     async for _ in changes:

@@ -37,6 +37,17 @@ class Metrics:
         gauge.set_function(read)
         self._gauges[name] = gauge
 
+    def count(self, job: Any, seconds: float) -> None:
+        """Count a job that is over."""
+        self.answers.labels(job.finish or "cancelled").inc()
+        for kind, tokens in (("prompt", len(job.prompt.ids)), ("cached", job.cached), ("generated", len(job.ids))):
+            self.tokens.labels(kind).inc(tokens)
+        self.seconds.observe(seconds)
+        if job.first_token_at is not None:
+            self.first_token.observe(job.first_token_at - job.began)
+        if job.constraint is not None and job.constraint.error:
+            self.grammar_errors.inc()
+
     def text(self) -> bytes:
         """The document of `GET /metrics`."""
         return generate_latest(self._registry)

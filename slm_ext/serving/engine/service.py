@@ -12,10 +12,9 @@ from functools import partial
 from typing import Any
 
 from slm_ext.toolcalls import FORMATS
-from slm_ext.toolcalls.grammar import GrammarError, call_grammar, json_grammar
 
 from .config import EngineConfig
-from .constraint import Constraint, Grammars
+from .constraint import Constraint
 from .errors import ApiError
 from .job import Job
 from .loading import LoadedModel
@@ -23,7 +22,7 @@ from .metrics import Metrics
 from .prompts import Prompt, Prompts
 from .replies import Form
 from .request import ChatRequest, TextRequest
-from .sampling import Sampling
+from .rules import Rules, sampling_of, wire_of
 from .scheduler import DEFAULT_STREAMS, Scheduler
 
 __all__ = ["Service"]
@@ -43,8 +42,7 @@ class Service:
         self.state = "loading"
         self._fatal = fatal
         self._prompts: Prompts | None = None
-        self._grammars: Grammars | None = None
-        self._no_grammar = ""
+        self._rules: Rules | None = None
         self._open = 0
         self._seconds = 1.0  # of a request, averaged
         self._waiters: dict[int, asyncio.Event] = {}
@@ -76,11 +74,9 @@ class Service:
             print(f"the model cannot be loaded: {loaded}", flush=True)
             return self._fatal(1)
         self._prompts = Prompts(loaded.tokenizer, self.config.chat_template_args)
-        try:
-            self._grammars = Grammars(loaded.tokenizer_json(), loaded.vocabulary, loaded.eos_ids)
-        except Exception as error:  # whatever llguidance says of a tokenizer it cannot read
-            self._no_grammar = " ".join(str(error).split())[:300]
-            loaded.notes.append(f"grammars are not enforced: {self._no_grammar}")
+        self._rules = Rules(loaded)
+        if self._rules.missing:
+            loaded.notes.append(f"grammars are not enforced: {self._rules.missing}")
         for note in loaded.notes:
             print(f"note: {note}", flush=True)
         self.loaded, self.state = loaded, "ready"
@@ -105,7 +101,7 @@ class Service:
             "batching": loaded.batching if loaded else None,
             "notes": loaded.notes if loaded else [],
             "wire_format": loaded.wire_format if loaded else None,
-            "constraints": self._grammars is not None,
+            "constraints": bool(self._rules and not self._rules.missing),
             "progress": {
                 "count": self.scheduler.progress,
                 "in_flight": self.scheduler.in_flight,
@@ -118,13 +114,13 @@ class Service:
     async def chat(self, request: ChatRequest) -> tuple[Job, Form]:
         """Check a chat request against the model, and queue it. Raises ApiError."""
         with self._place(request.model) as loaded:
-            wire = self._wire(request)
+            wire = wire_of(request, loaded.wire_format)
             tools = request.tools if request.slm.show_tools else None
             prompt = await self._off_loop(self._prompts.chat, request.messages, tools, request.chat_template_kwargs)
             tags = (loaded.tokenizer.think_start, loaded.tokenizer.think_end) if loaded.tokenizer.has_thinking else None
             calling = request.choice != "none"
             form = Form(FORMATS[wire] if wire and calling else None, request.tools, prompt.in_thinking, tags)
-            constraint = await self._off_loop(self._constraint, request, wire, prompt)
+            constraint = await self._off_loop(self._rules.constraint, request, wire, prompt.in_thinking)
             top = (request.top_logprobs or 0) if request.logprobs else None
             return self._submit(request, prompt, constraint, top), form
 
@@ -180,61 +176,6 @@ class Service:
             )  # fmt: skip
         return self.loaded
 
-    def _wire(self, request: ChatRequest) -> str | None:
-        """The format of calls; raises ApiError (400) where tools are given and there is none."""
-        if not request.tools:
-            return None
-        wire = request.slm.wire_format or self.loaded.wire_format
-        if wire is None:
-            raise ApiError(
-                400, "this model's chat template writes tool calls in a format that is not known here; allowed: tools "
-                f"described in the messages, with slm.wire_format one of {', '.join(FORMATS)} (a provider's tool_mode "
-                "xml, json or text does that)",
-                code="unsupported_tools", param="tools",
-            )  # fmt: skip
-        return wire
-
-    def _constraint(self, request: ChatRequest, wire: str | None, prompt: Prompt) -> Constraint | None:
-        schema = request.schema_wanted
-        choice, wished = request.choice, request.slm
-        if schema is not None and choice != "none":
-            raise ApiError(
-                400, "response_format and tools that may be called exclude each other; set tool_choice: none",
-                param="response_format",
-            )  # fmt: skip
-        strict = (
-            schema is not None or choice not in ("auto", "none") or wished.domains or not request.parallel_tool_calls
-        )
-        if not wished.constrain:
-            if strict:
-                raise ApiError(
-                    400, "slm.constrain: false: tool_choice, parallel_tool_calls, response_format and slm.domains "
-                    "cannot be enforced", param="slm",
-                )  # fmt: skip
-            return None
-        if wire is None and schema is None:
-            return None
-        if self._grammars is None:
-            if strict:
-                raise ApiError(400, f"this server cannot enforce a grammar: {self._no_grammar}", code="no_grammar")
-            return None
-        try:
-            if schema is not None:
-                grammar = json_grammar(schema)
-            else:
-                grammar = call_grammar(
-                    request.tools,
-                    wire,
-                    choice=choice.removeprefix(":"),
-                    parallel=request.parallel_tool_calls,
-                    domains=wished.domains,
-                    thought_chars=wished.thought_chars,
-                    thinking=prompt.in_thinking,
-                )
-        except GrammarError as error:
-            raise ApiError(400, f"no grammar for this request: {error}", code="invalid_grammar") from None
-        return self._grammars.constraint(grammar)
-
     def _submit(self, request: Any, prompt: Prompt, constraint: Constraint | None, top_logprobs: int | None) -> Job:
         count, window = len(prompt.ids), self.loaded.window
         room = window - count
@@ -250,26 +191,17 @@ class Service:
         if request.logit_bias and any(int(key) >= self.loaded.vocabulary for key in request.logit_bias):
             raise ApiError(400, f"logit_bias: token ids are below {self.loaded.vocabulary}", param="logit_bias")
         job = Job(
-            prompt, limit, self._sampling(request), constraint=constraint, stops=request.stops, stream=request.stream,
+            prompt,
+            limit,
+            sampling_of(request, self.config),
+            constraint=constraint,
+            stops=request.stops,
+            stream=request.stream,
             top_logprobs=top_logprobs,
-        )  # fmt: skip
+        )
         self._waiters[job.number] = asyncio.Event()
         self.scheduler.submit(job)
         return job
-
-    def _sampling(self, request: Any) -> Sampling:
-        default = lambda value, other: other if value is None else value  # noqa: E731
-        return Sampling(
-            temperature=default(request.temperature, default(self.config.temp, 0.0)),
-            top_p=default(request.top_p, default(self.config.top_p, 1.0)),
-            top_k=request.top_k or 0,
-            min_p=request.min_p or 0.0,
-            seed=request.seed,
-            repetition_penalty=request.repetition_penalty,
-            presence_penalty=request.presence_penalty,
-            frequency_penalty=request.frequency_penalty,
-            logit_bias={int(key): value for key, value in (request.logit_bias or {}).items()},
-        )
 
     async def _off_loop(self, function: Callable, *arguments: Any) -> Any:
         return await self._loop.run_in_executor(self._worker, partial(function, *arguments))
@@ -289,23 +221,12 @@ class Service:
                 waiter.set()
 
     def _account(self, job: Job) -> None:
-        now = time.perf_counter()
-        took = now - job.began
+        took = time.perf_counter() - job.began
         self._seconds = 0.8 * self._seconds + 0.2 * took
-        outcome = job.finish or "cancelled"
-        metrics = self.metrics
-        metrics.answers.labels(outcome).inc()
-        metrics.tokens.labels("prompt").inc(len(job.prompt.ids))
-        metrics.tokens.labels("cached").inc(job.cached)
-        metrics.tokens.labels("generated").inc(len(job.ids))
-        metrics.seconds.observe(took)
-        if job.first_token_at is not None:
-            metrics.first_token.observe(job.first_token_at - job.began)
-        if job.constraint is not None and job.constraint.error:
-            metrics.grammar_errors.inc()
+        self.metrics.count(job, took)
         line = {
-            "request": job.number, "outcome": outcome, "prompt": len(job.prompt.ids), "cached": job.cached,
-            "generated": len(job.ids), "seconds": round(took, 3),
+            "request": job.number, "outcome": job.finish or "cancelled", "prompt": len(job.prompt.ids),
+            "cached": job.cached, "generated": len(job.ids), "seconds": round(took, 3),
         }  # fmt: skip
         if job.constraint is not None and job.constraint.error:
             line["grammar_error"] = job.constraint.error

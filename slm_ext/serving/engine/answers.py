@@ -1,0 +1,149 @@
+"""One job as documents of the OpenAI API: whole, or chunk by chunk."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import Any
+
+from .job import Job
+from .replies import Form, Splitter, read_reply
+
+__all__ = ["Answer", "ChatAnswer", "TextAnswer"]
+
+
+class Answer:
+    """What both endpoints have in common.
+
+    Args:
+        job: being filled, or done.
+        form: how its text is to be read.
+        model_id: the name in every document.
+        include_usage: whether a stream ends with a chunk of usage.
+    """
+
+    prefix, kind, chunk_kind = "", "", ""
+
+    def __init__(self, job: Job, form: Form, model_id: str, include_usage: bool):
+        self.job, self.form, self.include_usage = job, form, include_usage
+        self.message_error: dict | None = None
+        self.token_text = str
+        self._head = {
+            "id": f"{self.prefix}-{uuid.uuid4().hex}",
+            "object": self.kind,
+            "created": int(time.time()),
+            "model": model_id,
+        }
+
+    def usage(self) -> dict[str, Any]:
+        prompt, answer = len(self.job.prompt.ids), len(self.job.ids)
+        return {
+            "prompt_tokens": prompt,
+            "completion_tokens": answer,
+            "total_tokens": prompt + answer,
+            "prompt_tokens_details": {"cached_tokens": self.job.cached},
+        }
+
+    def extra(self) -> dict[str, Any]:
+        """Ours: what was rendered, and what became of the grammar."""
+        constraint = self.job.constraint
+        return {
+            "prompt_sha": self.job.prompt.sha,
+            "constrained": constraint is not None,
+            "grammar_error": constraint.error or None if constraint else None,
+        }
+
+    def whole(self) -> dict[str, Any]:
+        """The document of a job that is done."""
+        return {**self._head, "choices": [self.choice()], "usage": self.usage(), "slm": self.extra()}
+
+    def chunk(self, *choices: dict, **rest: Any) -> dict[str, Any]:
+        """One event of a stream."""
+        return {**self._head, "object": self.chunk_kind, "choices": list(choices), **rest}
+
+    def choice(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def opening(self) -> list[dict]:
+        """Chunks before there is any text."""
+        return []
+
+    def more(self) -> list[dict]:
+        """Chunks of what is new since the last ones."""
+        raise NotImplementedError
+
+    def last(self) -> list[dict]:
+        """Chunks at the end of a job that is done."""
+        raise NotImplementedError
+
+
+class ChatAnswer(Answer):
+    """Of `/v1/chat/completions`."""
+
+    prefix, kind, chunk_kind = "chatcmpl", "chat.completion", "chat.completion.chunk"
+
+    def __init__(self, *arguments: Any):
+        super().__init__(*arguments)
+        self._splitter = Splitter(self.form)
+
+    def choice(self) -> dict[str, Any]:
+        message = read_reply(self.job.text, self.form, self.job.finish)
+        self.message_error = message.error
+        return {
+            "index": 0, "message": message.to_openai(), "finish_reason": message.finish, "logprobs": self._logprobs(),
+        }  # fmt: skip
+
+    def opening(self) -> list[dict]:
+        return [self.chunk(_delta({"role": "assistant", "content": ""}))]
+
+    def more(self) -> list[dict]:
+        return [self.chunk(_delta(delta)) for delta in self._splitter.feed(self.job.text[: self.job.settled])]
+
+    def last(self) -> list[dict]:
+        message = read_reply(self.job.text, self.form, self.job.finish)
+        self.message_error = message.error
+        chunks = [self.chunk(_delta(delta)) for delta in self._splitter.finish(message)]
+        end = _delta({}) | {"finish_reason": message.finish, "logprobs": self._logprobs()}
+        return [*chunks, self.chunk(end, slm=self.extra())]
+
+    def _logprobs(self) -> dict[str, Any] | None:
+        if self.job.top_logprobs is None:
+            return None
+        return {"content": [self._entry(*entry) for entry in self.job.logprobs]}
+
+    def _entry(self, token: int, logprob: float, top: list) -> dict[str, Any]:
+        shown = lambda i, value: {"token": self.token_text(i), "logprob": value, "bytes": None}  # noqa: E731
+        return shown(token, logprob) | {"top_logprobs": [shown(i, value) for i, value in top]}
+
+
+class TextAnswer(Answer):
+    """Of `/v1/completions`."""
+
+    prefix, kind, chunk_kind = "cmpl", "text_completion", "text_completion"
+    _shown = 0
+
+    def choice(self) -> dict[str, Any]:
+        return {"index": 0, "text": self.job.text, "finish_reason": self.job.finish, "logprobs": self._logprobs()}
+
+    def more(self) -> list[dict]:
+        begin, self._shown = self._shown, max(self._shown, self.job.settled)
+        new = self.job.text[begin : self._shown]
+        return [self.chunk({"index": 0, "text": new, "finish_reason": None, "logprobs": None})] if new else []
+
+    def last(self) -> list[dict]:
+        end = {"index": 0, "text": "", "finish_reason": self.job.finish, "logprobs": self._logprobs()}
+        return [*self.more(), self.chunk(end, slm=self.extra())]
+
+    def _logprobs(self) -> dict[str, Any] | None:
+        if self.job.top_logprobs is None:
+            return None
+        entries = self.job.logprobs
+        return {
+            "tokens": [self.token_text(entry.token) for entry in entries],
+            "token_logprobs": [entry.logprob for entry in entries],
+            "top_logprobs": [{self.token_text(i): value for i, value in entry.top} for entry in entries],
+        }
+
+
+def _delta(delta: dict) -> dict[str, Any]:
+    return {"index": 0, "delta": delta, "finish_reason": None}
