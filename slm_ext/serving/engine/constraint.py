@@ -18,7 +18,7 @@ from .errors import ApiError
 
 __all__ = ["Constraint", "Grammars"]
 
-KEPT = 256
+KEPT = 32
 _LIMITS = LLParserLimits(initial_lexer_fuel=10_000_000, step_lexer_fuel=10_000_000)
 """Many times the defaults: hundreds of lines to take a piece of, or a long thought before a call, need them."""
 _FORBIDDEN = np.float32(-np.inf)
