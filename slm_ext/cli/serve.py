@@ -100,10 +100,15 @@ def _background(provider, flags: ServeFlags) -> int:
     from slm_ext.serving import acquire
 
     stages: list[str] = []
-    with acquire(provider, on_event=_teller(flags, stages)) as handle:
-        document = _document(provider, handle, joined="joined" in stages)
-        if "joined" in stages:
-            time.sleep(SEEN_S)
+    try:
+        with acquire(provider, on_event=_teller(flags, stages)) as handle:
+            document = _document(provider, handle, joined="joined" in stages)
+            if "joined" in stages:
+                time.sleep(SEEN_S)
+    except KeyboardInterrupt:
+        if "starting" in stages:
+            say(f"it goes on starting; slm stop {provider.name} ends it")
+        raise
     emit(document) if flags.json else print(_lines(document))
     if document["ttl_s"] == 0 and not flags.quiet:
         say("it ended again: --ttl 0 means that a server lives as long as somebody uses it (see --foreground)")
@@ -120,16 +125,21 @@ def _foreground(provider, flags: ServeFlags) -> int:
         emit(document) if flags.json else print(_lines(document))
         sys.stdout.flush()
         if not flags.quiet:
-            say("Ctrl-C ends it")
+            say("Ctrl-C ends the showing, not the server, which ran before" if document["joined"] else "Ctrl-C ends it")
         try:
             for text in follow(Path(document["log_path"]), lambda: handle.refresh() not in ("stopped", "failed")):
                 if not flags.quiet:
                     print(text, end="", file=sys.stderr, flush=True)
         except KeyboardInterrupt:
             return 0
+        if handle.state == "stopped":
+            say("it was stopped")
+            return 0
+        seen = str(handle.failure() or "").splitlines()[:2]
         raise ServingError(
-            f"keep the server of {provider.name!r}", seen=f"it {handle.state}", next_step=f"slm logs {provider.name}"
-        )
+            f"keep the server of {provider.name!r}", seen=": ".join(seen) or "it failed, or its keeper was killed",
+            next_step=f"slm logs {provider.name}",
+        )  # fmt: skip
 
 
 def _teller(flags: ServeFlags, stages: list[str]):
@@ -160,7 +170,8 @@ def _lines(document: dict[str, Any]) -> str:
     )  # fmt: skip
     rows = [(label, str(document[key])) for key, label in labels if document.get(key) is not None]
     if document.get("ttl_s"):
-        rows.append(("ends after", f"{document['ttl_s']:g} s without a user"))
+        least = "at least " if document.get("joined") else ""  # it may have been asked to live longer
+        rows.append(("ends after", f"{least}{document['ttl_s']:g} s without a user"))
     if document.get("memory"):
         rows.append(("memory", document["memory"]["summary"]))
     rows += [("note", note) for note in document.get("notes") or []]

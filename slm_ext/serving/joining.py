@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from slm_ext import paths
 from slm_ext.errors import ServingError, StartFailed
 
 from . import deaths, ports, states
@@ -87,6 +88,15 @@ def _start_keeper(folder: Path, launch: Launch) -> None:
 
 def _refuse_taken_port(launch: Launch) -> None:
     if launch.port and not ports.is_free(launch.host, launch.port):
+        ours = _server_on(launch.port)
+        if ours is not None:
+            name = ours.get("name") or ours["fingerprint"]
+            raise ServingError(
+                f"serve {launch.model_path} on port {launch.port}",
+                seen=f"the port is taken by the server of {name!r}, with other settings",
+                allowed="a free port, or `port: 0` to have one chosen",
+                next_step=f"slm stop {name}, or set another port",
+            )
         who = ports.holder(launch.port)
         raise ServingError(
             f"serve {launch.model_path} on port {launch.port}",
@@ -94,3 +104,9 @@ def _refuse_taken_port(launch: Launch) -> None:
             allowed="a free port, or `port: 0` to have one chosen",
             next_step=f"stop {who or 'that process'}, or set another port",
         )
+
+
+def _server_on(port: int) -> dict[str, Any] | None:
+    """The state of the server of ours that has `port`."""
+    found = (states.read(path.parent) for path in paths.servers_dir().glob("*/state.json"))
+    return next((state for state in found if states.keeper_alive(state) and state.get("port") == port), None)

@@ -51,6 +51,8 @@ class Keeper:
         self.was_ready = False
         self.told_to_stop = False
         self.keep_until = time.monotonic()
+        self.idle_s = 0.0  # that the last lease asked for
+        self.watcher: Watcher | None = None
         carried = ("engine", "name", "model_path", "model_id", "identity", "log_path", "fingerprint")
         self.state: dict[str, Any] = {
             "state": "starting",
@@ -126,7 +128,7 @@ class Keeper:
 
     def keep(self) -> None:
         """Until it ends: publish how it fares. Raises Ended, or EngineFailed where it died or is stuck."""
-        watcher = Watcher(self.current, self.launch)
+        watcher = self.watcher = Watcher(self.current, self.launch)
         try:
             while True:
                 self.watch()
@@ -139,6 +141,7 @@ class Keeper:
                 time.sleep(READY_TICK_S)
         finally:
             watcher.close()
+            self.watcher = None
 
     def mourn(self, error: EngineFailed) -> None:
         """After a death. Returns where the server should be started again."""
@@ -165,13 +168,17 @@ class Keeper:
         now = time.monotonic()
         ttls = leases.live(self.folder)
         if ttls:
-            self.keep_until = max(self.keep_until, now + max(ttls))
+            self.idle_s = max(ttls)
+            self.keep_until = max(self.keep_until, now + self.idle_s)
             if self.state["keep_until"]:
                 self.publish(keep_until=None)
-        elif now >= self.keep_until:
+            return
+        if self.idle_s and self.watcher is not None and self.watcher.used_at is not None:
+            self.keep_until = max(self.keep_until, self.watcher.used_at + self.idle_s)  # somebody asks without a lease
+        if now >= self.keep_until:
             self.end_if_idle()
-        elif not self.state["keep_until"]:
-            self.publish(keep_until=time.time() + self.keep_until - now)
+        elif abs((self.state["keep_until"] or 0) - (until := time.time() + self.keep_until - now)) > 1:
+            self.publish(keep_until=until)
 
     def end_if_idle(self) -> None:
         """Under the clients' lock, so that nobody joins a server that is about to end."""

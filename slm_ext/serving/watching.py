@@ -117,8 +117,11 @@ class Watcher(threading.Thread):
         self.stall_s = launch["stall_timeout_s"]
         self.expected = start.expected
         self.attention = Attention(self.stall_s, launch["idle_probe_s"], start.ours, time.monotonic())
-        self.interval = max(0.05, min(2.0, self.stall_s / 20, launch["idle_probe_s"] / 4))
+        often = min(2.0, self.stall_s / 20, launch["idle_probe_s"] / 4, (launch["ttl_s"] or 8) / 4)
+        self.interval = max(0.05, often)
         self.verdict = Verdict()
+        self.used_at: float | None = None
+        """When it was last seen at work that was not ours, monotonic seconds."""
         self._look = self._ask if start.ours else _Outside(start.child, start.port).look
         self._closed = threading.Event()
         self.start()
@@ -129,9 +132,12 @@ class Watcher(threading.Thread):
     def run(self) -> None:
         token: _Token | None = None
         while not self._closed.wait(self.interval):
+            before, alone = self.attention.pulse.count, token is None
             pulse = self._look()
             now = time.monotonic()
             self.attention.saw(now, pulse)
+            if alone and pulse is not None and (pulse.busy or (self.attention.counts and pulse.count != before)):
+                self.used_at = now
             if token is not None and not token.is_alive():
                 self.attention.answered(now, token.error, timed_out=token.timed_out)
                 token = None

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -191,3 +192,21 @@ def test_the_real_engine_lives_and_is_revived(model, home):
         reply = probe.one_token(handle.base_url, handle.model_id, token=handle.token)
         assert reply.status == 200 and reply.body["model"] == "served-name"
     assert gone(handle.pid)
+
+
+def test_who_asks_without_a_lease_is_a_user_too(ours, home):
+    with hold(ours(ttl_s=1.5)) as handle:
+        asked = {"base_url": handle.base_url, "model_id": "fake-model", "token": handle.token}
+    released = time.monotonic()
+    while time.monotonic() - released < 4:
+        assert probe.one_token(**asked).status == 200
+        time.sleep(0.1)  # a client of some other program, at its own pace
+    assert not gone(handle.pid) and settled(home)["keep_until"] > time.time()
+    wait_until(lambda: gone(handle.pid) and not control.servers(), 6)
+
+
+def test_a_port_that_a_server_of_ours_has_is_told_by_its_name(ours):
+    with hold(ours()) as handle:
+        port = int(handle.base_url.split(":")[2].split("/")[0])
+        with pytest.raises(ServingError, match=r"server of 'mine'[\s\S]*slm stop mine"):
+            hold(ours("--slow-load", 0.1, port=port))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.metadata
 import json
+import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +28,8 @@ from .rules import Rules, sampling_of, wire_of
 from .scheduler import DEFAULT_STREAMS, Scheduler
 
 __all__ = ["Service"]
+
+_MLX_LM = importlib.metadata.version("mlx-lm")
 
 
 class Service:
@@ -83,18 +87,15 @@ class Service:
 
     def info(self) -> dict[str, Any]:
         """The document of `GET /slm/info`."""
-        import importlib.metadata
-        import os
-
-        loaded = self.loaded
+        state, loaded = self.state, self.loaded  # in this order: who reads "ready" finds the model too
         return {
             "schema_version": 1,
             "engine": "slm",
-            "version": importlib.metadata.version("mlx-lm"),
+            "version": _MLX_LM,
             "pid": os.getpid(),
             "launch_id": self.config.launch_id,
             "model_id": self.config.model_id,
-            "state": self.state,
+            "state": state,
             "identity": loaded.identity.model_dump() if loaded else None,
             "context_tokens": loaded.window if loaded else None,
             "max_streams": (self.config.max_streams or DEFAULT_STREAMS) if not loaded or loaded.batching else 1,
