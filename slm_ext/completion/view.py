@@ -102,7 +102,7 @@ def _call(call: dict) -> dict:
     if not name or not isinstance(decoded, dict):
         return {"raw": f"{name} {arguments}".strip()}
     text = arguments if isinstance(arguments, str) and arguments else json.dumps(decoded, ensure_ascii=False)
-    return {"id": call.get("id") or "", "type": "function", "function": {"name": name, "arguments": text}}
+    return {"id": call.get("id") or "", "type": "function", "function": {"name": name, "arguments": _sendable(text)}}
 
 
 def _paired(messages: list[dict]) -> list[dict]:
@@ -184,9 +184,13 @@ def _tool_call_id(message: dict) -> str:
 
 
 def _text(content: Any) -> str:
-    if content is None or isinstance(content, str):
-        return content or ""
+    if content is None:
+        return ""
     if isinstance(content, list):
-        parts = [part if isinstance(part, str) else part.get("text", _NOT_SHOWN) for part in content]
-        return "".join(parts)
-    return str(content)
+        content = "".join(part if isinstance(part, str) else part.get("text", _NOT_SHOWN) for part in content)
+    return _sendable(str(content))
+
+
+def _sendable(text: str) -> str:
+    """Half a surrogate, as output that is no UTF-8 is decoded with, cannot be sent; it becomes a question mark."""
+    return text.encode("utf-8", "replace").decode()

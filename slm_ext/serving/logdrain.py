@@ -21,7 +21,7 @@ def keep_copy(log: Path) -> None:
     """Copy `server.log` to `server.stall-1.log`, or the next free number; the last one is taken again and again."""
     numbered = [log.with_name(f"{log.stem}.stall-{number}{log.suffix}") for number in range(1, COPIES + 1)]
     with suppress(OSError):
-        shutil.copyfile(log, next((path for path in numbered if not path.exists()), numbered[-1]))
+        shutil.copy(log, next((path for path in numbered if not path.exists()), numbered[-1]))
 
 
 class LogDrain(threading.Thread):

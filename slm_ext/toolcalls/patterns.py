@@ -16,6 +16,7 @@ from slm_ext.toolcalls.lark import GrammarError, escape
 __all__ = ["whole"]
 
 _ANYTHING = "(?s:.*)"
+LARGEST = 10_000
 _INSIDE = {
     sre.CATEGORY_DIGIT: "0-9",
     sre.CATEGORY_WORD: "0-9A-Za-z_",
@@ -47,10 +48,28 @@ def whole(pattern: str) -> str:
         raise GrammarError(f"the pattern {pattern!r} is not a regular expression ({error})") from None
     if parsed.state.flags & ~re.UNICODE.value:
         raise GrammarError(f"the pattern {pattern!r} sets flags")
+    if (size := _size(parsed)) > LARGEST:
+        raise GrammarError(f"the pattern {pattern!r} stands for {size:,} characters or more; allowed: {LARGEST:,}")
     try:
         return _searched(list(parsed))
     except _Unsupported as error:
         raise GrammarError(f"the pattern {pattern!r} cannot be enforced: {error}") from None
+
+
+def _size(nodes) -> int:
+    """How many single characters a pattern comes to, its repeats written out. Compiling takes time by this number."""
+    total = 0
+    for kind, value in nodes:
+        if kind in (sre.MAX_REPEAT, sre.MIN_REPEAT):
+            low, high, repeated = value
+            total += (max(low, 1) if high is sre.MAXREPEAT else max(int(high), 1)) * _size(repeated)
+        elif kind is sre.SUBPATTERN:
+            total += _size(value[3])
+        elif kind is sre.BRANCH:
+            total += sum(_size(branch) for branch in value[1])
+        else:
+            total += 1
+    return total
 
 
 class _Unsupported(Exception):

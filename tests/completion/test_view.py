@@ -174,3 +174,14 @@ def test_a_rejection_the_host_forgot_is_not_put_in_the_place_of_a_newer_one():
     assert restore_rejected(history, [old, new])[3] == new
     assert restore_rejected(history, [])[3] == assistant("")
     assert restore_rejected(history[:3], [old]) == history[:3]
+
+
+def test_half_a_surrogate_becomes_something_that_can_be_sent():
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": '{"a": "\udc80"}'}}
+    given = [
+        {"role": "user", "content": "a\udcffb"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c", "content": [{"type": "text", "text": "\ud800"}]},
+    ]
+    sent = json.dumps(outgoing(given), ensure_ascii=False)
+    assert sent.encode() and "a?b" in sent

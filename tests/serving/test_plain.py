@@ -28,7 +28,10 @@ def model(tmp_path_factory):
 
 def provider(folder, **server) -> Provider:
     return Provider(
-        name="random", model=str(folder), max_output_tokens=64, server={"engine": "plain", "model_path": str(folder), **server}
+        name="random",
+        model=str(folder),
+        max_output_tokens=64,
+        server={"engine": "plain", "model_path": str(folder), **server},
     )
 
 

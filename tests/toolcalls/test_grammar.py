@@ -190,6 +190,7 @@ def test_a_qwen3_coder_value_ends_where_the_parser_ends_it():
         ({"type": "string", "pattern": "(?<!a)b"}, "assert_not"),
         ({"type": "string", "pattern": "a^b"}, "pattern"),
         ({"type": "string", "pattern": "("}, "regular expression"),
+        ({"type": "string", "pattern": "(a{200}|b{9}){100}"}, "20,900 characters"),
         ({"type": "number", "multipleOf": 0.1}, "multipleOf"),
         ({"type": "array", "items": {"$ref": "http://example.org/x"}}, "http://example.org/x"),
         ({"type": "integer", "enum": ["a"]}, "value"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from starlette.applications import Starlette
@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 from .answers import Answer, ChatAnswer, TextAnswer
 from .errors import ApiError
 from .guard import LIMIT_BYTES, Guard
+from .job import Job
 from .metrics import CONTENT_TYPE
 from .replies import Form
 from .request import ChatRequest, TextRequest, read_request
@@ -82,14 +83,25 @@ class _Api:
     async def chat(self, request: Request) -> Response:
         asked: ChatRequest = read_request(ChatRequest, await _body(request))
         job, form = await self._service.chat(asked)
-        answer = ChatAnswer(job, form, self._service.config.model_id, asked.include_usage)
-        return await self._answer(request, answer, asked.stream)
+        with self._left_if_it_fails(job):
+            answer = ChatAnswer(job, form, self._service.config.model_id, asked.include_usage)
+            return await self._answer(request, answer, asked.stream)
 
     async def text(self, request: Request) -> Response:
         asked: TextRequest = read_request(TextRequest, await _body(request))
         job = await self._service.text(asked)
-        answer = TextAnswer(job, Form(), self._service.config.model_id, asked.include_usage)
-        return await self._answer(request, answer, asked.stream)
+        with self._left_if_it_fails(job):
+            answer = TextAnswer(job, Form(), self._service.config.model_id, asked.include_usage)
+            return await self._answer(request, answer, asked.stream)
+
+    @contextmanager
+    def _left_if_it_fails(self, job: Job) -> Iterator[None]:
+        """Gives a queued job's place back, whatever happens before its answer is on the way."""
+        try:
+            yield
+        except BaseException:
+            self._service.leave(job)
+            raise
 
     async def _answer(self, request: Request, answer: Answer, stream: bool) -> Response:
         answer.token_text = self._token_text

@@ -18,7 +18,9 @@ from .errors import ApiError
 
 __all__ = ["Constraint", "Grammars"]
 
-KEPT = 32
+KEPT = 16
+_KEPT_CHARACTERS = 200_000
+"""Of grammar text: compiled and used, a grammar takes some hundred times as many bytes."""
 _LIMITS = LLParserLimits(initial_lexer_fuel=10_000_000, step_lexer_fuel=10_000_000)
 """Many times the defaults: hundreds of lines to take a piece of, or a long thought before a call, need them."""
 _FORBIDDEN = np.float32(-np.inf)
@@ -58,7 +60,9 @@ class Grammars:
                 raise ApiError(400, f"the grammar of this request cannot be enforced: {words}", code="invalid_grammar")
             with self._lock:
                 self._compiled[grammar] = matcher
-                while len(self._compiled) > KEPT:
+                while len(self._compiled) > KEPT or (
+                    len(self._compiled) > 1 and sum(map(len, self._compiled)) > _KEPT_CHARACTERS
+                ):
                     self._compiled.popitem(last=False)
         return Constraint(matcher.deep_copy(), self)
 

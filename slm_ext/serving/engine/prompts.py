@@ -31,13 +31,22 @@ class Prompt:
 
 
 class Prompts:
-    """Renders and tokenizes for one model. Call it from one thread at a time: tokenizers are not made for more."""
+    """Renders and tokenizes for one model. Call it from one thread at a time: tokenizers are not made for more.
 
-    def __init__(self, tokenizer: Any, template_args: dict[str, Any] | None = None):
+    Args:
+        tokenizer: mlx-lm's.
+        template_args: arguments of the chat template that a request may override.
+        window: tokens; a text that cannot fit is refused before it is tokenized, which takes long for a large one.
+    """
+
+    def __init__(self, tokenizer: Any, template_args: dict[str, Any] | None = None, window: int | None = None):
         self._tokenizer, self._template_args = tokenizer, template_args or {}
         self._known: OrderedDict[str, list[int]] = OrderedDict()
         self._lock = threading.Lock()
-        self._ends = [tokenizer.convert_ids_to_tokens(i) for i in tokenizer.eos_token_ids]
+        self._window = window
+        self._longest = max(map(len, tokenizer.get_vocab()))  # characters of one token
+        added = getattr(tokenizer, "added_tokens_decoder", {})
+        self._splits = not any(getattr(added.get(i), "rstrip", False) for i in tokenizer.eos_token_ids)
 
     def chat(self, messages: list[dict], tools: list[dict] | None, template_args: dict[str, Any] | None) -> Prompt:
         """The conversation, rendered by the model's chat template, up to where the assistant speaks.
@@ -62,6 +71,7 @@ class Prompts:
         if isinstance(prompt, list) and len(prompt) == 1 and isinstance(prompt[0], str):
             prompt = prompt[0]
         if isinstance(prompt, str):
+            self._refuse_long(prompt)
             text, ids = prompt, list(self._tokenizer.encode(prompt))
         elif all(isinstance(item, int) for item in prompt):
             size = len(self._tokenizer)
@@ -81,7 +91,7 @@ class Prompts:
             stopped_by: the end token among them, by which the model ended its turn; without one nothing is remembered,
                 since text cut anywhere else would be tokenized together with what follows it.
         """
-        if stopped_by is None:
+        if stopped_by is None or not self._splits:  # an end token may swallow the blanks behind it
             return
         end = self._tokenizer.convert_ids_to_tokens(stopped_by)
         with self._lock:
@@ -89,7 +99,16 @@ class Prompts:
             while len(self._known) > KEPT:
                 self._known.popitem(last=False)
 
+    def _refuse_long(self, text: str) -> None:
+        least = len(text) // self._longest
+        if self._window and least > self._window:
+            raise ApiError(
+                400, f"this model's context is {self._window} tokens; the prompt has at least {least}",
+                code="context_length_exceeded", param="messages", context_tokens=self._window, prompt_tokens=least,
+            )  # fmt: skip
+
     def _encode(self, text: str) -> list[int]:
+        self._refuse_long(text)
         with self._lock:
             known = [key for key in self._known if text.startswith(key)]
             best = max(known, key=len, default="")

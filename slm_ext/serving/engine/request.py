@@ -19,6 +19,9 @@ from .errors import ApiError
 __all__ = ["ChatRequest", "SlmFields", "TextRequest", "read_request"]
 
 Tool = dict[str, Any]
+_OURS = {"chat_template", "conversation", "messages", "tools", "tokenize", "add_generation_prompt", "return_dict",
+         "return_tensors", "continue_final_message"}  # fmt: skip
+"""Arguments of apply_chat_template that are no variables of a template."""
 
 
 class SlmFields(BaseModel):
@@ -54,7 +57,7 @@ class _Sampling(BaseModel):
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
     top_k: Annotated[int, Field(ge=-1)] | None = None
     min_p: Annotated[float, Field(ge=0, le=1)] | None = None
-    repetition_penalty: Annotated[float, Field(gt=0)] | None = None
+    repetition_penalty: Annotated[float, Field(ge=0.01, le=100)] | None = None
     presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
     frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
     logit_bias: dict[str, Annotated[float, Field(ge=-100, le=100)]] | None = None
@@ -81,7 +84,7 @@ class _Sampling(BaseModel):
     @field_validator("logit_bias")
     @classmethod
     def _ids(cls, value: dict[str, float] | None) -> dict[str, float] | None:
-        if value and not all(key.isdecimal() for key in value):
+        if value and not all(key.isascii() and key.isdecimal() and len(key) < 10 for key in value):
             raise ValueError("keys are token ids")
         return value
 
@@ -115,6 +118,13 @@ class ChatRequest(_Sampling):
             raise ValueError("needs logprobs: true")
         return value
 
+    @field_validator("chat_template_kwargs")
+    @classmethod
+    def _template_arguments(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
+        if taken := sorted(_OURS & set(value or {})):
+            raise ValueError(f"{', '.join(taken)}: not for a request to set")
+        return value
+
     @field_validator("messages")
     @classmethod
     def _messages(cls, messages: list[dict]) -> list[dict]:
@@ -125,7 +135,7 @@ class ChatRequest(_Sampling):
     def _tools(cls, tools: list[Tool] | None) -> list[Tool] | None:
         for tool in tools or []:
             function = tool.get("function")
-            if tool.get("type") != "function" or not isinstance(function, dict) or not function.get("name"):
+            if tool.get("type") != "function" or not isinstance(function, dict) or not _is_name(function.get("name")):
                 raise ValueError('each is {"type": "function", "function": {"name": …, "parameters": …}}')
             if not isinstance(function.get("parameters"), dict | None):
                 raise ValueError(f"the parameters of {function['name']} are a JSON schema")
@@ -158,7 +168,8 @@ class ChatRequest(_Sampling):
             return None
         if kind == "json_object":
             return {"type": "object"}
-        schema = (wanted.get("json_schema") or {}).get("schema") if kind == "json_schema" else None
+        given = wanted.get("json_schema") if kind == "json_schema" else None
+        schema = given.get("schema") if isinstance(given, dict) else None
         if not isinstance(schema, dict):
             raise ApiError(
                 400,
@@ -235,6 +246,8 @@ def _message(message: dict, at: int) -> dict:
     if role == "tool":
         result |= {key: message[key] for key in ("tool_call_id", "name") if message.get(key)}
     if role == "assistant" and message.get("tool_calls"):
+        if not isinstance(message["tool_calls"], list):
+            raise ValueError(f"message {at}: tool_calls is a list")
         calls = [_call(call, at) for call in message["tool_calls"]]
         result["content"] += "".join(call["text"] for call in calls if "text" in call)
         if kept := [call for call in calls if "text" not in call]:
@@ -274,8 +287,13 @@ def _call(call: Any, at: int) -> dict:
     }
 
 
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
 def _named(choice: dict, names: list[str]) -> str:
-    name = (choice.get("function") or {}).get("name") if choice.get("type") == "function" else None
+    function = choice.get("function") if choice.get("type") == "function" else None
+    name = function.get("name") if isinstance(function, dict) else None
     if name not in names:
         raise ApiError(
             400,

@@ -72,8 +72,9 @@ class Rules:
                     thinking=in_thinking,
                 )
             )
-        except GrammarError as error:
-            raise ApiError(400, f"no grammar for this request: {error}", code="invalid_grammar") from None
+        except (GrammarError, TypeError, AttributeError, KeyError, ValueError, RecursionError) as error:
+            # a schema that is none, or nested without end, fails where it is first looked into
+            raise ApiError(400, f"no grammar for this request: {error}"[:500], code="invalid_grammar") from None
         return self._grammars.constraint(grammar)
 
 

@@ -136,7 +136,9 @@ class Scheduler(threading.Thread):
             self._on_loaded(loaded)
             while not self._ending:
                 self._round()
-        except Exception:  # a defect of ours; without this thread the process is of no use
+        except (
+            BaseException
+        ):  # a defect of ours, or a panic in native code; without this thread the process is of no use
             traceback.print_exc()
             self._fatal()
         left = [*self._drain(), *self._waiting]

@@ -50,7 +50,11 @@ class Service:
         self._open = 0
         self._seconds = 1.0  # of a request, averaged
         self._waiters: dict[int, asyncio.Event] = {}
-        self._worker = ThreadPoolExecutor(1, "prompts")  # templates and tokenizers, off the event loop, one at a time
+        self._prompting = ThreadPoolExecutor(
+            1, "prompts"
+        )  # templates and tokenizers, off the event loop, one at a time
+        self._compiling = ThreadPoolExecutor(2, "grammars")
+        self._preparing = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self.scheduler = Scheduler(config, self._job_changed, self._model_loaded, lambda: fatal(70))
 
@@ -77,7 +81,7 @@ class Service:
         if isinstance(loaded, Exception):
             print(f"the model cannot be loaded: {loaded}", flush=True)
             return self._fatal(1)
-        self._prompts = Prompts(loaded.tokenizer, self.config.chat_template_args)
+        self._prompts = Prompts(loaded.tokenizer, self.config.chat_template_args, loaded.window)
         self._rules = Rules(loaded)
         if self._rules.missing:
             loaded.notes.append(f"grammars are not enforced: {self._rules.missing}")
@@ -106,7 +110,7 @@ class Service:
             "progress": {
                 "count": self.scheduler.progress,
                 "in_flight": self.scheduler.in_flight,
-                "waiting": self.scheduler.waiting,
+                "waiting": self.scheduler.waiting + self._preparing,
             },
         }
 
@@ -117,18 +121,22 @@ class Service:
         with self._place(request.model) as loaded:
             wire = wire_of(request, loaded.wire_format)
             tools = request.tools if request.slm.show_tools else None
-            prompt = await self._off_loop(self._prompts.chat, request.messages, tools, request.chat_template_kwargs)
+            prompt = await self._off_loop(
+                self._prompting, self._prompts.chat, request.messages, tools, request.chat_template_kwargs
+            )
             tags = (loaded.tokenizer.think_start, loaded.tokenizer.think_end) if loaded.tokenizer.has_thinking else None
             calling = request.choice != "none"
             form = Form(FORMATS[wire] if wire and calling else None, request.tools, prompt.in_thinking, tags)
-            constraint = await self._off_loop(self._rules.constraint, request, wire, prompt.in_thinking)
+            constraint = await self._off_loop(
+                self._compiling, self._rules.constraint, request, wire, prompt.in_thinking
+            )
             top = (request.top_logprobs or 0) if request.logprobs else None
             return self._submit(request, prompt, constraint, top), form
 
     async def text(self, request: TextRequest) -> Job:
         """Check a text request, and queue it. Raises ApiError."""
         with self._place(request.model):
-            prompt = await self._off_loop(self._prompts.plain, request.prompt)
+            prompt = await self._off_loop(self._prompting, self._prompts.plain, request.prompt)
             return self._submit(request, prompt, None, request.logprobs)
 
     async def changes(self, job: Job) -> AsyncIterator[None]:
@@ -204,8 +212,12 @@ class Service:
         self.scheduler.submit(job)
         return job
 
-    async def _off_loop(self, function: Callable, *arguments: Any) -> Any:
-        return await self._loop.run_in_executor(self._worker, partial(function, *arguments))
+    async def _off_loop(self, executor: ThreadPoolExecutor, function: Callable, *arguments: Any) -> Any:
+        self._preparing += 1
+        try:
+            return await self._loop.run_in_executor(executor, partial(function, *arguments))
+        finally:
+            self._preparing -= 1
 
     # -- from the generation thread ------------------------------------------------------------------------------------
 

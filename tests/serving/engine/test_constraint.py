@@ -63,3 +63,11 @@ def test_the_end_comes_when_nothing_else_may():
     constraint.consume(EOS)
     constraint.consume(7)  # the step past the end
     assert constraint.row() is None and not constraint.error
+
+
+def test_compiled_grammars_are_kept_by_their_size():
+    grammars = Grammars((TINY / "tokenizer.json").read_text(), SIZE, [EOS])
+    for n in range(40):
+        grammars.constraint(f'start: "{n}" "{"x" * (10 if n < 20 else 30_000)}"')
+    kept = list(grammars._compiled)
+    assert 1 <= len(kept) <= 16 and sum(map(len, kept)) <= 200_000 and f'"{39}"' in kept[-1]

@@ -255,3 +255,37 @@ def test_log_probabilities(engine):
     assert len(old["logprobs"]["token_logprobs"]) == 5 and "".join(old["logprobs"]["tokens"]) == old["text"]
     assert engine.chat("hello", max_tokens=2, logprobs=True).choice["logprobs"]["content"][0]["top_logprobs"] == []
     assert engine.chat("hello", max_tokens=2).choice["logprobs"] is None
+
+
+def _nested(depth: int) -> dict:
+    schema: dict = {"type": "string"}
+    for _ in range(depth):
+        schema = {"type": "object", "properties": {"a": schema}, "required": ["a"], "additionalProperties": False}
+    return schema
+
+
+@pytest.mark.parametrize("fields", [
+    {"tools": TOOLS, "tool_choice": {"type": "function", "function": "add"}},
+    {"tools": [{"type": "function", "function": {"name": ["add"]}}]},
+    {"response_format": {"type": "json_schema", "json_schema": "x"}},
+    {"response_format": {"type": "json_schema", "json_schema": {"schema": {"enum": 5}}}},
+    {"response_format": {"type": "json_schema", "json_schema": {"schema": {"allOf": 5}}}},
+    {"response_format": {"type": "json_schema", "json_schema": {"schema": _nested(450)}}},
+    {"response_format": {"type": "json_schema",
+                         "json_schema": {"schema": {"type": "string", "pattern": "^(a{1000}){1000}$"}}}},
+    {"tools": [tool("f", a={"type": "string"}) | {}], "messages": [{"role": "user", "content": "x"},
+                                                                 {"role": "assistant", "tool_calls": 5}]},
+    {"logit_bias": {"1" * 5000: 1}},
+    {"repetition_penalty": 1e-300},
+    {"chat_template_kwargs": {"chat_template": "{% for i in range(10**9) %}{% endfor %}"}},
+])  # fmt: skip
+def test_what_is_malformed_further_in_is_refused_at_once(engine, fields):
+    body = {"model": MODEL, "messages": [{"role": "user", "content": "x"}], "max_tokens": 2, **fields}
+    answer = engine.post("/v1/chat/completions", body)
+    assert answer.status == 400 and answer.error["type"] == "invalid_request_error", answer.body
+
+
+def test_a_prompt_that_cannot_fit_is_refused_before_it_is_tokenized(engine):
+    for answer in (engine.chat("word " * 400_000, max_tokens=1), engine.complete("word " * 400_000, max_tokens=1)):
+        assert (answer.status, answer.error["code"]) == (400, "context_length_exceeded")
+        assert "at least" in answer.error["message"]
