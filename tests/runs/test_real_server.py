@@ -1,4 +1,4 @@
-"""The whole way with a real server, ours and mlx_lm.server: started for the run, asked by the agent, gone at the end."""
+"""The whole way with a real server, ours and mlx_lm.server: started for the run, asked by the agent, then gone."""
 
 from __future__ import annotations
 
