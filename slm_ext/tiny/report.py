@@ -8,11 +8,13 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 from pathlib import Path
 
 from slm_ext.tiny import families
 from slm_ext.tiny.model import ModelConfig
+from slm_ext.tiny.results import compare
 
 __all__ = ["curve", "main", "report"]
 
@@ -59,23 +61,62 @@ def report(log: list[dict], export: dict, evals: list[dict], config: ModelConfig
         "Through the real server and the real agent; a task is resolved when its tests pass on a fresh copy with the "
         "submitted patch.",
         _table(
-            ("tasks", "host", "seed", "resolved", "rate", "95 % (Wilson)", "median steps", "weights"),
+            ("tasks", "engine", "constraints", "seed", "resolved", "rate", "95 % (Wilson)", "calls that name nothing",
+             "median steps", "weights"),
             [
                 (
                     "held-out families" if e["held_out_families"] else "held-out tasks of trained families",
-                    e["host"], e["seed"], f"{e['resolved']} of {e['tasks']}", f"{e['rate']:.1%}",
-                    "{:.1%} to {:.1%}".format(*e["wilson_95"]), e["median_steps"], f"`{e['weights_sha256'][:12]}`",
+                    *_mode(e), e["seed"], f"{e['resolved']} of {e['tasks']}", f"{e['rate']:.1%}",
+                    "{:.1%} to {:.1%}".format(*e["wilson_95"]),
+                    f"{e['calls_naming_nothing']:,} of {e['calls']:,}" if "calls" in e else "not counted",
+                    e["median_steps"], f"`{e['weights_sha256'][:12]}`",
                 )
                 for e in evals
             ],
         ),
+        *_paired(evals),
     ]  # fmt: skip
     for e in evals:
         name = "held-out families" if e["held_out_families"] else "trained families"
+        name += f", engine {_mode(e)[0]}, constraints {_mode(e)[1]}"
         parts += [f"### By kind of bug, {name}", _counts("kind", e["kind"])]
         parts += [f"### By family, {name}", _counts("family", e["family"])]
         parts += [f"Exit statuses: {', '.join(f'{k} {v}' for k, v in sorted(e['exit_statuses'].items()))}."]
     return "\n\n".join(parts) + "\n"
+
+
+def _mode(e: dict) -> tuple[str, str]:
+    """Engine and constraints of an evaluation; those that do not say were made before there was a choice."""
+    return e.get("engine", "plain"), e.get("constraints", "off")
+
+
+def _paired(evals: list[dict]) -> list[str]:
+    """Evaluations of the same tasks, two by two."""
+    same = [
+        (one, other)
+        for one, other in itertools.combinations([e for e in evals if "results" in e], 2)
+        if (one["seed"], one["tasks"], one["held_out_families"])
+        == (other["seed"], other["tasks"], other["held_out_families"])
+    ]
+    if not same:
+        return []
+    rows = []
+    for one, other in same:
+        found = compare(one, other)
+        rows.append(
+            (_mode(one)[1], _mode(other)[1], found["tasks"], found["both"], found["only_first"], found["only_second"],
+             f"{found['mcnemar_p']:.2g}")
+        )  # fmt: skip
+    head = (
+        "constraints",
+        "against",
+        "tasks",
+        "resolved by both",
+        "by the first only",
+        "by the second only",
+        "McNemar's p",
+    )
+    return ["The same tasks, pair by pair:", _table(head, rows)]
 
 
 def curve(log: list[dict], width: int = 720, height: int = 300) -> str:
