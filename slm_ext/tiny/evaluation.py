@@ -10,10 +10,13 @@ import contextlib
 import itertools
 import json
 import multiprocessing
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 from pathlib import Path
@@ -121,8 +124,17 @@ _STOP = None
 
 
 def _start_worker(stop) -> None:
+    """In a worker: know the event that stops it, and end with the evaluation, however that one is ended."""
     global _STOP
     _STOP = stop
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _result(job, slm: str, host: str, folder: Path, weights: str | None):

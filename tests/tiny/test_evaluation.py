@@ -2,6 +2,9 @@
 
 import itertools
 import json
+import subprocess
+import sys
+import time
 from concurrent.futures import Future
 
 import pytest
@@ -10,6 +13,7 @@ pytest.importorskip("numpy", reason="slm-ext[train] is not installed")
 
 from slm_ext.errors import UsageError
 from slm_ext.registry import load_registry
+from slm_ext.serving.processes import birth
 from slm_ext.testing.openai_server import FakeOpenAI, tool_call
 from slm_ext.tiny import evaluation
 from slm_ext.tiny.evaluation import evaluate, held_out_tasks
@@ -156,3 +160,28 @@ def test_held_out_tasks_are_reserved_or_of_families_kept_out():
     kept_out = {f.name for f in families.held_out()}
     assert {task.family for task in held_out_tasks(5, 1, held_out_families=True)} <= kept_out
     assert not {task.family for task in held_out_tasks(5, 1)} & kept_out
+
+
+_POOL = """
+import multiprocessing, os, time
+from concurrent.futures import ProcessPoolExecutor
+from slm_ext.tiny import evaluation
+if __name__ == "__main__":
+    context = multiprocessing.get_context("spawn")
+    start = {"initializer": evaluation._start_worker, "initargs": (context.Event(),)}
+    with ProcessPoolExecutor(1, mp_context=context, **start) as pool:
+        print(pool.submit(os.getpid).result(), flush=True)
+        time.sleep(60)
+"""
+
+
+def test_workers_end_with_an_evaluation_that_is_killed(tmp_path):
+    (tmp_path / "pool.py").write_text(_POOL)
+    with subprocess.Popen([sys.executable, str(tmp_path / "pool.py")], stdout=subprocess.PIPE, text=True) as process:
+        worker = int(process.stdout.readline())
+        assert birth(worker)
+        process.kill()
+    deadline = time.monotonic() + 10
+    while birth(worker) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert birth(worker) is None
