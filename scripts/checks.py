@@ -32,7 +32,7 @@ def checks(site: str, sweagent: str, more: list[str]) -> dict[str, list[str]]:
         "types": [f"{BIN}/ty", "check", "--quiet", *excluded, "slm_ext"],
         "imports": [f"{BIN}/lint-imports", "--no-cache"],
         "docs": [f"{BIN}/mkdocs", "build", "--strict", "--quiet", "--site-dir", site],
-        "tests": [sys.executable, "-m", "pytest", "-q", "-m", marks, *more],
+        "tests": [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "-m", marks, *more],
     }
 
 

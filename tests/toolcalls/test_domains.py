@@ -101,7 +101,7 @@ XYZ = [
 @given(cases=CASES, seed=st.integers(0, 1000))
 @settings(max_examples=40, deadline=None)
 def test_random_calls_of_random_cases_fit_one(wire, cases, seed):
-    grammar = call_grammar(XYZ, wire, choice="required", domains={"f": cases})
+    grammar = call_grammar(XYZ, wire, choice="required", parallel=False, domains={"f": cases})
     text, over = walk(grammar, seed)
     calls = wire.parse(text, XYZ).calls
     assert over and calls
@@ -159,7 +159,8 @@ def test_a_domain_that_means_nothing_is_named(domains, word):
 
 @EACH
 @pytest.mark.parametrize("size", ["40 lines", "3000 names", "3000 cases"])
-def test_large_domains_are_grammars_at_once(wire, size):
+def test_large_domains_are_small_grammars(wire, size):
+    """Cases that differ in one argument are one rule: compiling takes time by the number of rules."""
     names = [f"src/package_{i % 37}/module_{i}.py" for i in range(3000)]
     lines = [f"    value_{i} = compute({i}, 'x') + other[{i}]" for i in range(40)]
     domains = {
@@ -169,6 +170,8 @@ def test_large_domains_are_grammars_at_once(wire, size):
         "3000 names": {"edit_line": [{"path": {"enum": names}}]},
         "3000 cases": {"edit_line": [{"path": {"enum": [name]}} for name in names]},
     }[size]
-    begin = time.process_time()
-    matcher(call_grammar(TOOLS, wire, choice="required", domains=domains)).compute_bitmask()
-    assert time.process_time() - begin < 0.5  # measured: 0.02 to 0.1
+    grammar = call_grammar(TOOLS, wire, choice="required", domains=domains)
+    assert len(grammar.splitlines()) < 1000
+    found = matcher(grammar)
+    found.compute_bitmask()
+    assert not found.is_error()
