@@ -48,7 +48,8 @@ def cases_of(name: str, given: list[dict], schema: dict) -> list[Case]:
     """
     keys = list(schema.get("properties") or {})
     result: dict[Case, None] = {}
-    validators = {key: _validator(argument_schema(schema, key)) for key in keys}
+    schemas = {key: argument_schema(schema, key) or {} for key in keys}
+    validators = {key: _validator(schemas[key]) for key in keys}
     for case in given:
         if not isinstance(case, dict):
             raise GrammarError(f"domains of {name}: a case must be an object, not {type(case).__name__}")
@@ -56,9 +57,7 @@ def cases_of(name: str, given: list[dict], schema: dict) -> list[Case]:
             if key not in keys:
                 raise GrammarError(f"domains of {name}: there is no argument {key!r}")
         domains = [
-            _domain(f"domains of {name}, {key!r}", case[key], argument_schema(schema, key), validators[key])
-            if key in case
-            else None
+            _domain(f"domains of {name}, {key!r}", case[key], schemas[key], validators[key]) if key in case else None
             for key in keys
         ]
         if _EMPTY not in domains:
@@ -79,11 +78,12 @@ def grouped(cases: Iterable[Case]) -> list[tuple[Domain | None, frozenset[Case]]
         by_rest.setdefault(frozenset(rest), []).append(domain)
     result: list[tuple[Domain | None, frozenset[Case]]] = []
     for rest, domains in by_rest.items():
-        if None in domains:
+        given = [domain for domain in domains if domain is not None]
+        if len(given) < len(domains):
             result.append((None, rest))
             continue
-        values = dict.fromkeys(v for domain in domains if domain.kind == "enum" for v in domain.values)
-        result += [(domain, rest) for domain in domains if domain.kind != "enum"]
+        values = dict.fromkeys(v for domain in given if domain.kind == "enum" for v in domain.values)
+        result += [(domain, rest) for domain in given if domain.kind != "enum"]
         if values:
             result.append((Domain("enum", tuple(values)), rest))
     return result

@@ -93,8 +93,9 @@ def call_grammar(
         if name not in written and name not in (domains or {}):
             raise GrammarError(f"no call of {name} can be written: an argument it requires has no value in {wire.name}")
     if not written:
-        settings = {"choice": choice, "parallel": parallel, "thought_chars": thought_chars, "thinking": thinking}
-        return call_grammar(tools, wire, **settings)
+        return call_grammar(
+            tools, wire, choice=choice, parallel=parallel, thought_chars=thought_chars, thinking=thinking
+        )
     calls = lark.rule(" | ".join(opened))
     if parallel:
         calls = f'{calls} ("\\n" ({" | ".join(again)}))*'
@@ -240,7 +241,7 @@ class _Tool:
             if properties.get(key, False) is False:
                 raise GrammarError(f"{name} requires {key!r}, for which its schema admits no value")
         self.keys = list(properties)
-        self.schemas = [argument_schema(schema, key) for key in self.keys]
+        self.schemas = [argument_schema(schema, key) or {} for key in self.keys]
         self.usable = [properties[key] is not False for key in self.keys]
         self.required = [key in required for key in self.keys]
         self.memo: dict[Any, str | None] = {}

@@ -64,7 +64,7 @@ def _scan(text: str, begin: int, tools: list[dict] | None) -> Scan:
     while at >= 0:
         opened, at = at, at + len(_OPEN)
         while True:
-            at = _SPACE.match(text, at).end()
+            at = _behind_space(text, at)
             call, end, problem = _object(text, at)
             result.spans.append((opened, end))
             if problem is not None:
@@ -74,7 +74,7 @@ def _scan(text: str, begin: int, tools: list[dict] | None) -> Scan:
             name, arguments = call
             arguments = coerce(name, arguments, tools)
             result.calls.append(ToolCall(id=f"call_{len(result.calls) + 1}", name=name, arguments=arguments))
-            at = _SPACE.match(text, end).end()
+            at = _behind_space(text, end)
             if not text.startswith("{", at):
                 break
         if at < len(text) and not text.startswith(_CLOSE, at) and not _CLOSE.startswith(text[at:]):
@@ -85,6 +85,11 @@ def _scan(text: str, begin: int, tools: list[dict] | None) -> Scan:
             return result
         at = text.find(_OPEN, at)
     return result
+
+
+def _behind_space(text: str, at: int) -> int:
+    found = _SPACE.match(text, at)
+    return found.end() if found else at
 
 
 def _object(text: str, at: int) -> tuple[tuple[str, dict], int, tuple[str, str] | None]:

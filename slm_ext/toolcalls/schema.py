@@ -150,7 +150,7 @@ def example(
     properties, required = schema.get("properties") or {}, schema.get("required") or []
     arguments = {}
     for key in properties:
-        property_schema = argument_schema(schema, key)
+        property_schema = argument_schema(schema, key) or {}
         right = key in given and first_error(given[key], property_schema) is None and len(str(given[key])) <= _SHOWN
         if right:
             arguments[key] = given[key]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from .job import Job
-from .replies import Form, Splitter, read_reply
+from .replies import Form, Message, Splitter, read_reply
 
 __all__ = ["Answer", "ChatAnswer", "TextAnswer"]
 
@@ -27,7 +28,7 @@ class Answer:
     def __init__(self, job: Job, form: Form, model_id: str, include_usage: bool):
         self.job, self.form, self.include_usage = job, form, include_usage
         self.message_error: dict | None = None
-        self.token_text = str
+        self.token_text: Callable[[int], str] = str
         self._head = {
             "id": f"{self.prefix}-{uuid.uuid4().hex}",
             "object": self.kind,
@@ -87,8 +88,7 @@ class ChatAnswer(Answer):
         self._splitter = Splitter(self.form)
 
     def choice(self) -> dict[str, Any]:
-        message = read_reply(self.job.text, self.form, self.job.finish)
-        self.message_error = message.error
+        message = self._message()
         return {
             "index": 0, "message": message.to_openai(), "finish_reason": message.finish, "logprobs": self._logprobs(),
         }  # fmt: skip
@@ -100,11 +100,16 @@ class ChatAnswer(Answer):
         return [self.chunk(_delta(delta)) for delta in self._splitter.feed(self.job.text[: self.job.settled])]
 
     def last(self) -> list[dict]:
-        message = read_reply(self.job.text, self.form, self.job.finish)
-        self.message_error = message.error
+        message = self._message()
         chunks = [self.chunk(_delta(delta)) for delta in self._splitter.finish(message)]
         end = _delta({}) | {"finish_reason": message.finish, "logprobs": self._logprobs()}
         return [*chunks, self.chunk(end, slm=self.extra())]
+
+    def _message(self) -> Message:
+        assert self.job.finish is not None  # the job is done
+        message = read_reply(self.job.text, self.form, self.job.finish)
+        self.message_error = message.error
+        return message
 
     def _logprobs(self) -> dict[str, Any] | None:
         if self.job.top_logprobs is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -38,7 +38,7 @@ def build_app(service: Service, token: str) -> Guard:
     api = _Api(service)
 
     @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(app: Starlette) -> AsyncGenerator[None]:
         service.start()
         yield
         service.stop()
@@ -95,7 +95,7 @@ class _Api:
             return await self._answer(request, answer, asked.stream)
 
     @contextmanager
-    def _left_if_it_fails(self, job: Job) -> Iterator[None]:
+    def _left_if_it_fails(self, job: Job) -> Generator[None]:
         """Gives a queued job's place back, whatever happens before its answer is on the way."""
         try:
             yield
@@ -121,10 +121,11 @@ class _Api:
         return JSONResponse(document)
 
     def _token_text(self, token: int) -> str:
-        return self._service.loaded.tokenizer.decode([token])
+        return self._service.ready.loaded.tokenizer.decode([token])
 
     def _model(self) -> dict[str, Any]:
-        window = self._service.loaded.window if self._service.loaded else self._service.config.context_tokens
+        loaded = self._service.loaded
+        window = loaded.window if loaded else self._service.config.context_tokens
         return {
             "id": self._service.config.model_id, "object": "model", "created": self._created, "owned_by": "slm-ext",
             "max_model_len": window,
@@ -203,10 +204,12 @@ async def _body(request: Request) -> bytes:
 
 
 async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ApiError)  # Starlette goes by the type
     return JSONResponse(error.body(), error.status, headers=error.headers())
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # Starlette goes by the type
     refusal = ApiError(error.status_code, f"{request.method} {request.url.path}: {error.detail}")
     return JSONResponse(refusal.body(), refusal.status, headers=error.headers)
 

@@ -6,14 +6,14 @@ wait for it. And nothing is normalized or copied for log probabilities that nobo
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import mlx.core as mx
 import numpy as np
 
 from .job import Job, TokenLogprob
 
-__all__ = ["Batch", "logprob_of"]
+__all__ = ["Batch", "ids_of", "logprob_of"]
 
 _CLEAR_EVERY = 512
 _LEAST = -9999.0
@@ -52,16 +52,17 @@ class Batch:
     def step(self) -> list[tuple[Job, int]]:
         """One forward pass. Returns the tokens that went in, with their streams: they are now part of the answers."""
         inputs, jobs, fresh, rows = self._inputs, self.jobs, self._fresh, self._rows
+        assert inputs is not None  # there are streams
         logits = self._model(inputs[:, None], cache=self._cache)[:, -1, :]
         if any(job.constraint or job.processors for job in jobs):
             mx.async_eval(logits)  # runs while the tokens are looked at and the masks are made
-            tokens = inputs.tolist()
+            tokens = ids_of(inputs)
             self._inputs, self._rows = self._draw(self._shaped(logits, tokens))
             mx.async_eval(self._inputs)
         else:
             self._inputs, self._rows = self._draw(logits)
             mx.async_eval(self._inputs)
-            tokens = inputs.tolist()
+            tokens = ids_of(inputs)
         self._fresh = set()
         self._steps += 1
         if self._steps % _CLEAR_EVERY == 0:
@@ -86,6 +87,7 @@ class Batch:
         self._fresh -= gone
         self._rows = {number: row for number, row in self._rows.items() if number not in gone}
         if keep:
+            assert self._inputs is not None  # there are streams
             for layer in self._cache:
                 layer.filter(keep)
             self._inputs = self._inputs[mx.array(keep)]
@@ -144,5 +146,11 @@ def logprob_of(row: mx.array, token: int, top: int) -> TokenLogprob:
     What a grammar forbids is left out: JSON has no word for its minus infinity.
     """
     order = mx.argsort(-row)[:top]
-    likeliest = zip(order.tolist(), row[order].tolist(), strict=True) if top else []
-    return TokenLogprob(token, max(row[token].item(), _LEAST), [(i, value) for i, value in likeliest if value > _LEAST])
+    likeliest = zip(ids_of(order), cast("list[float]", row[order].tolist()), strict=True) if top else []
+    own = cast("float", row[token].item())
+    return TokenLogprob(token, max(own, _LEAST), [(i, value) for i, value in likeliest if value > _LEAST])
+
+
+def ids_of(tokens: mx.array) -> list[int]:
+    """The numbers of a row of token ids."""
+    return cast("list[int]", tokens.tolist())

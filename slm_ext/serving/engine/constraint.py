@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from typing import cast
 
 import numpy as np
-from llguidance import LLMatcher, LLParserLimits, LLTokenizer
+from llguidance import LLMatcher, LLParserLimits, LLTokenizer, TokenizerWrapper
 
 from slm_ext.toolcalls import Vocabulary
 
@@ -40,7 +41,8 @@ class Grammars:
 
     def __init__(self, tokenizer_json: str, vocabulary: int, eos_ids: list[int]):
         known = Vocabulary.of(tokenizer_json, list(eos_ids), vocabulary)
-        self._tokenizer = LLTokenizer(known, eos_token=list(eos_ids))
+        wrapper = cast(TokenizerWrapper, known)  # llguidance asks for its attributes, not for its class
+        self._tokenizer = LLTokenizer(wrapper, eos_token=list(eos_ids))
         self.vocabulary, self.eos_ids = vocabulary, eos_ids
         self._compiled: OrderedDict[str, LLMatcher] = OrderedDict()
         self._lock = threading.Lock()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from mlx_lm.tokenizer_utils import BPEStreamingDetokenizer
@@ -45,7 +46,7 @@ class Job:
         sampling: Sampling,
         *,
         constraint: Constraint | None = None,
-        stops: list[str] = (),
+        stops: Sequence[str] = (),
         stream: bool = False,
         top_logprobs: int | None = None,
     ):

@@ -35,10 +35,10 @@ class LoadedModel:
     def __init__(self, config: EngineConfig):
         weights = config.weights_path or config.model_path
         self.config = config
-        self.model, self.tokenizer = load(weights, adapter_path=config.adapter_path)
+        self.model, self.tokenizer, *_ = load(weights, adapter_path=config.adapter_path)
         self.draft, self.draft_tokens = None, config.num_draft_tokens or 3
         if config.draft_model:
-            self.draft, draft_tokenizer = load(config.draft_model)
+            self.draft, draft_tokenizer, *_ = load(config.draft_model)
             if draft_tokenizer.get_vocab() != self.tokenizer.get_vocab():
                 raise ValueError(f"the draft model {config.draft_model} has another vocabulary than {config.model_id}")
         self.settings = load_config(Path(weights))

@@ -101,7 +101,9 @@ def read_reply(text: str, form: Form, finish: str) -> Message:
 
 
 def _error(rejection: Rejection | None) -> dict[str, Any] | None:
-    return rejection and {"rule": rejection.rule, "message": rejection.message, "got": rejection.got}
+    if rejection is None:
+        return None
+    return {"rule": rejection.rule, "message": rejection.message, "got": rejection.got}
 
 
 class Splitter:
@@ -114,9 +116,8 @@ class Splitter:
     def feed(self, text: str) -> list[dict[str, str]]:
         """Deltas that `text`, the answer so far, adds."""
         thinking, rest, over = self._form.split(text)
-        if not over:
-            end = self._form.think[1]
-            return self._up_to("reasoning_content", thinking, len(thinking) - _overlap(thinking, end))
+        if not over and (tags := self._form.think):
+            return self._up_to("reasoning_content", thinking, len(thinking) - _overlap(thinking, tags[1]))
         deltas = self._up_to("reasoning_content", thinking, len(thinking))
         safe = len(rest)
         if self._form.wire is not None:
@@ -125,7 +126,8 @@ class Splitter:
 
     def finish(self, message: Message) -> list[dict[str, Any]]:
         """The last deltas: what was held back, then the calls."""
-        deltas = self._up_to("reasoning_content", message.reasoning, len(message.reasoning))
+        deltas: list[dict[str, Any]] = []
+        deltas += self._up_to("reasoning_content", message.reasoning, len(message.reasoning))
         deltas += self._up_to("content", message.content, len(message.content))
         for index, call in enumerate(message.calls):
             deltas.append({"tool_calls": [{"index": index, **call}]})

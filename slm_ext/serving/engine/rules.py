@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from slm_ext.toolcalls import FORMATS, GrammarError, call_grammar, json_grammar
 
 from .config import EngineConfig
@@ -52,26 +54,27 @@ class Rules:
                     "cannot be enforced", param="slm",
                 )  # fmt: skip
             return None
-        if wire is None and schema is None:
+        if schema is not None:
+            write = partial(json_grammar, schema, thinking=in_thinking)
+        elif wire is not None:
+            write = partial(
+                call_grammar,
+                request.tools or [],
+                wire,
+                choice=choice.removeprefix(":"),
+                parallel=request.parallel_tool_calls,
+                domains=wished.domains,
+                thought_chars=wished.thought_chars,
+                thinking=in_thinking,
+            )
+        else:
             return None
         if self._grammars is None:
             if strict:
                 raise ApiError(400, f"this server cannot enforce a grammar: {self.missing}", code="no_grammar")
             return None
         try:
-            grammar = (
-                json_grammar(schema, thinking=in_thinking)
-                if schema is not None
-                else call_grammar(
-                    request.tools,
-                    wire,
-                    choice=choice.removeprefix(":"),
-                    parallel=request.parallel_tool_calls,
-                    domains=wished.domains,
-                    thought_chars=wished.thought_chars,
-                    thinking=in_thinking,
-                )
-            )
+            grammar = write()
         except (GrammarError, TypeError, AttributeError, KeyError, ValueError, RecursionError) as error:
             # a schema that is none, or nested without end, fails where it is first looked into
             raise ApiError(400, f"no grammar for this request: {error}"[:500], code="invalid_grammar") from None

@@ -68,14 +68,14 @@ class Scheduler(threading.Thread):
     ):
         super().__init__(name="generation", daemon=True)
         self._config, self._changed, self._on_loaded, self._fatal = config, changed, loaded, fatal
-        self.loaded: LoadedModel | None = None
+        self._loaded: LoadedModel | None = None
         self.progress = 0
         """Tokens decoded and chunks prefilled so far."""
         self.prefilled = 0
         """Prompt tokens that went through the model."""
         self._waiting: deque[Job] = deque()
         self._prefilling: deque[_Prefill] = deque()
-        self._decoder: Batch | Solo | None = None
+        self._running: Batch | Solo | None = None
         self._prefixes = PrefixCache(config.prompt_cache_size, config.prompt_cache_bytes)
         self._wake = threading.Condition()
         self._ending = False
@@ -113,12 +113,19 @@ class Scheduler(threading.Thread):
     @property
     def in_flight(self) -> int:
         """Jobs that are prefilled or decoded."""
-        return len(self._prefilling) + (len(self._decoder.jobs) if self._decoder else 0)
+        return len(self._prefilling) + (len(self._running.jobs) if self._running else 0)
 
     @property
     def cache_bytes(self) -> int:
         """Bytes of the prefix cache."""
         return self._prefixes.nbytes
+
+    @property
+    def loaded(self) -> LoadedModel:
+        """The model; raises RuntimeError before it is loaded."""
+        if self._loaded is None:
+            raise RuntimeError("the model is not loaded yet")
+        return self._loaded
 
     # -- in this thread ------------------------------------------------------------------------------------------------
 
@@ -129,9 +136,9 @@ class Scheduler(threading.Thread):
             traceback.print_exc()
             self._on_loaded(error)
             return
-        self.loaded = loaded
+        self._loaded = loaded
         streams = self._config.max_streams or DEFAULT_STREAMS
-        self._decoder = Batch(loaded.model, streams) if loaded.batching else Solo(loaded)
+        self._running = Batch(loaded.model, streams) if loaded.batching else Solo(loaded)
         try:
             self._on_loaded(loaded)
             while not self._ending:
@@ -261,12 +268,17 @@ class Scheduler(threading.Thread):
         jobs = [*self._decoder.jobs, *(p.job for p in self._prefilling if prefilling)]
         if prefilling:
             self._prefilling.clear()
-        self._decoder = type(self._decoder)(self.loaded.model, self._decoder.capacity) if isinstance(
-            self._decoder, Batch
-        ) else Solo(self.loaded)  # fmt: skip
+        batching, loaded = isinstance(self._decoder, Batch), self.loaded
+        self._running = Batch(loaded.model, self._decoder.capacity) if batching else Solo(loaded)
         gc.collect()
         mx.clear_cache()
         return jobs
+
+    @property
+    def _decoder(self) -> Batch | Solo:
+        if self._running is None:
+            raise RuntimeError("the model is not loaded yet")
+        return self._running
 
     @staticmethod
     def _lost(job: Job, message: str, status: int) -> bool:

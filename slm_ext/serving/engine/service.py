@@ -7,11 +7,11 @@ import importlib.metadata
 import json
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from slm_ext.toolcalls import FORMATS
 
@@ -32,6 +32,14 @@ __all__ = ["Service"]
 _MLX_LM = importlib.metadata.version("mlx-lm")
 
 
+class Ready(NamedTuple):
+    """What there is once the model is loaded."""
+
+    loaded: LoadedModel
+    prompts: Prompts
+    rules: Rules
+
+
 class Service:
     """Everything but HTTP. Its methods run in the server's event loop.
 
@@ -42,11 +50,9 @@ class Service:
 
     def __init__(self, config: EngineConfig, fatal: Callable[[int], None]):
         self.config, self.metrics = config, Metrics()
-        self.loaded: LoadedModel | None = None
         self.state = "loading"
         self._fatal = fatal
-        self._prompts: Prompts | None = None
-        self._rules: Rules | None = None
+        self._ready: Ready | None = None
         self._open = 0
         self._seconds = 1.0  # of a request, averaged
         self._waiters: dict[int, asyncio.Event] = {}
@@ -81,17 +87,30 @@ class Service:
         if isinstance(loaded, Exception):
             print(f"the model cannot be loaded: {loaded}", flush=True)
             return self._fatal(1)
-        self._prompts = Prompts(loaded.tokenizer, self.config.chat_template_args, loaded.window)
-        self._rules = Rules(loaded)
-        if self._rules.missing:
-            loaded.notes.append(f"grammars are not enforced: {self._rules.missing}")
+        prompts = Prompts(loaded.tokenizer, self.config.chat_template_args, loaded.window)
+        rules = Rules(loaded)
+        if rules.missing:
+            loaded.notes.append(f"grammars are not enforced: {rules.missing}")
         for note in loaded.notes:
             print(f"note: {note}", flush=True)
-        self.loaded, self.state = loaded, "ready"
+        self._ready, self.state = Ready(loaded, prompts, rules), "ready"
+
+    @property
+    def ready(self) -> Ready:
+        """The model and what was made for it; raises RuntimeError before it is loaded."""
+        if self._ready is None:
+            raise RuntimeError("the model is not loaded yet")
+        return self._ready
+
+    @property
+    def loaded(self) -> LoadedModel | None:
+        """The model; None before it is loaded."""
+        return self._ready.loaded if self._ready else None
 
     def info(self) -> dict[str, Any]:
         """The document of `GET /slm/info`."""
-        state, loaded = self.state, self.loaded  # in this order: who reads "ready" finds the model too
+        state, ready = self.state, self._ready  # in this order: who reads "ready" finds the model too
+        loaded = ready.loaded if ready else None
         return {
             "schema_version": 1,
             "engine": "slm",
@@ -106,7 +125,7 @@ class Service:
             "batching": loaded.batching if loaded else None,
             "notes": loaded.notes if loaded else [],
             "wire_format": loaded.wire_format if loaded else None,
-            "constraints": bool(self._rules and not self._rules.missing),
+            "constraints": bool(ready and not ready.rules.missing),
             "progress": {
                 "count": self.scheduler.progress,
                 "in_flight": self.scheduler.in_flight,
@@ -118,26 +137,24 @@ class Service:
 
     async def chat(self, request: ChatRequest) -> tuple[Job, Form]:
         """Check a chat request against the model, and queue it. Raises ApiError."""
-        with self._place(request.model) as loaded:
+        with self._place(request.model) as (loaded, prompts, rules):
             wire = wire_of(request, loaded.wire_format)
             tools = request.tools if request.slm.show_tools else None
             prompt = await self._off_loop(
-                self._prompting, self._prompts.chat, request.messages, tools, request.chat_template_kwargs
+                self._prompting, prompts.chat, request.messages, tools, request.chat_template_kwargs
             )
             tags = (loaded.tokenizer.think_start, loaded.tokenizer.think_end) if loaded.tokenizer.has_thinking else None
             calling = request.choice != "none"
             form = Form(FORMATS[wire] if wire and calling else None, request.tools, prompt.in_thinking, tags)
-            constraint = await self._off_loop(
-                self._compiling, self._rules.constraint, request, wire, prompt.in_thinking
-            )
+            constraint = await self._off_loop(self._compiling, rules.constraint, request, wire, prompt.in_thinking)
             top = (request.top_logprobs or 0) if request.logprobs else None
-            return self._submit(request, prompt, constraint, top), form
+            return self._submit(loaded, request, prompt, constraint, top), form
 
     async def text(self, request: TextRequest) -> Job:
         """Check a text request, and queue it. Raises ApiError."""
-        with self._place(request.model):
-            prompt = await self._off_loop(self._prompting, self._prompts.plain, request.prompt)
-            return self._submit(request, prompt, None, request.logprobs)
+        with self._place(request.model) as (loaded, prompts, _):
+            prompt = await self._off_loop(self._prompting, prompts.plain, request.prompt)
+            return self._submit(loaded, request, prompt, None, request.logprobs)
 
     async def changes(self, job: Job) -> AsyncIterator[None]:
         """Yields whenever `job` may have something new, the last time when it has ended."""
@@ -158,35 +175,42 @@ class Service:
         self._account(job)
 
     @contextmanager
-    def _place(self, model: str) -> Iterator[LoadedModel]:
+    def _place(self, model: str) -> Generator[Ready]:
         """One of the open requests, until `leave`; given up at once where the request is refused on the way."""
-        loaded = self._usable(model)
+        ready = self._usable(model)
         self._open += 1
         try:
-            yield loaded
+            yield ready
         except BaseException:
             self._open -= 1
             raise
 
-    def _usable(self, model: str) -> LoadedModel:
-        if self.loaded is None:
+    def _usable(self, model: str) -> Ready:
+        if self._ready is None:
             raise ApiError(503, "the model is being loaded", code="loading", retry_after=2)
         if model not in (self.config.model_id, "default_model"):
             raise ApiError(
                 404, f"there is no model {model!r} here; this server has {self.config.model_id!r}",
                 code="model_not_found", param="model",
             )  # fmt: skip
-        streams = (self.config.max_streams or DEFAULT_STREAMS) if self.loaded.batching else 1
+        streams = (self.config.max_streams or DEFAULT_STREAMS) if self._ready.loaded.batching else 1
         if self._open >= streams + self.config.queue_limit:
             wait = min(60, max(1, round(self._seconds * self.scheduler.waiting / streams)))
             raise ApiError(
                 429, f"{self._open} requests are open; allowed: {streams} streams, {self.config.queue_limit} waiting",
                 code="queue_full", retry_after=wait,
             )  # fmt: skip
-        return self.loaded
+        return self._ready
 
-    def _submit(self, request: Any, prompt: Prompt, constraint: Constraint | None, top_logprobs: int | None) -> Job:
-        count, window = len(prompt.ids), self.loaded.window
+    def _submit(
+        self,
+        loaded: LoadedModel,
+        request: ChatRequest | TextRequest,
+        prompt: Prompt,
+        constraint: Constraint | None,
+        top_logprobs: int | None,
+    ) -> Job:
+        count, window = len(prompt.ids), loaded.window
         room = window - count
         limit = request.limit or min(self.config.max_tokens or room, room)
         if room < 1 or limit > room:
@@ -197,8 +221,8 @@ class Service:
                 code="context_length_exceeded", param="messages",
                 context_tokens=window, prompt_tokens=count, completion_tokens=request.limit,
             )  # fmt: skip
-        if request.logit_bias and any(int(key) >= self.loaded.vocabulary for key in request.logit_bias):
-            raise ApiError(400, f"logit_bias: token ids are below {self.loaded.vocabulary}", param="logit_bias")
+        if request.logit_bias and any(int(key) >= loaded.vocabulary for key in request.logit_bias):
+            raise ApiError(400, f"logit_bias: token ids are below {loaded.vocabulary}", param="logit_bias")
         job = Job(
             prompt,
             limit,
@@ -215,7 +239,7 @@ class Service:
     async def _off_loop(self, executor: ThreadPoolExecutor, function: Callable, *arguments: Any) -> Any:
         self._preparing += 1
         try:
-            return await self._loop.run_in_executor(executor, partial(function, *arguments))
+            return await asyncio.get_running_loop().run_in_executor(executor, partial(function, *arguments))
         finally:
             self._preparing -= 1
 
@@ -224,7 +248,8 @@ class Service:
     def _job_changed(self, jobs: list[Job]) -> None:
         for job in jobs:
             if job.finish in ("stop", "length"):
-                self._prompts.learn(job.prompt, job.text, job.ids, job.stopped_by)
+                self.ready.prompts.learn(job.prompt, job.text, job.ids, job.stopped_by)
+        assert self._loop is not None  # the thread is started with it
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._wake, jobs)
 

@@ -7,7 +7,7 @@ from typing import Any
 import mlx.core as mx
 from mlx_lm.generate import generate_step, speculative_generate_step
 
-from .batch import logprob_of
+from .batch import ids_of, logprob_of
 from .constraint import Constraint
 from .job import Job
 
@@ -35,7 +35,7 @@ class Solo:
         if job.constraint is not None:
             processors.append(_Follower(job.constraint))
         self.jobs, self._cache = [job], cache
-        common = {
+        common: dict[str, Any] = {
             "max_tokens": job.max_tokens,
             "sampler": job.sampler,
             "logits_processors": processors,
@@ -85,13 +85,14 @@ class _Follower:
     """A constraint as mlx-lm's logits processor. Draft and target ask in turn about the same positions."""
 
     def __init__(self, constraint: Constraint):
-        self._constraint, self._base = constraint, None
+        self._constraint = constraint
+        self._base: int | None = None  # tokens that were there before the constraint
 
     def __call__(self, tokens: mx.array, logits: mx.array) -> mx.array:
         mx.async_eval(logits)
         if self._base is None:
             self._base = tokens.size
-        wanted, had = tokens[self._base :].tolist(), self._constraint.consumed
+        wanted, had = ids_of(tokens[self._base :]), self._constraint.consumed
         same = next(
             (i for i, (a, b) in enumerate(zip(wanted, had, strict=False)) if a != b), min(len(wanted), len(had))
         )
