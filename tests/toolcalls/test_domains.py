@@ -1,7 +1,6 @@
 """Domains: where an argument's values may come from, one request at a time."""
 
 import copy
-import time
 
 import pytest
 from hypothesis import given, settings

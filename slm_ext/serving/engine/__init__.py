@@ -6,6 +6,7 @@
     request    a request's body, checked; nothing in it is ignored in silence
     prompts    messages → text → tokens
     scheduler  one thread that owns MLX: prefill in chunks, decode in a batch, one job after another with a draft
+    prefill    prompts into caches, several short ones together
     batch      the running batch: one forward pass and one token for every stream
     rules      what a request asks of its answer: format, grammar, sampling
     constraint the grammar of a request as a mask over the next token

@@ -13,7 +13,7 @@ import numpy as np
 
 from .job import Job, TokenLogprob
 
-__all__ = ["Batch", "ids_of", "logprob_of"]
+__all__ = ["Batch", "ids_of", "logprob_of", "merged"]
 
 _CLEAR_EVERY = 512
 _LEAST = -9999.0
@@ -36,18 +36,17 @@ class Batch:
         self._rows: dict[int, mx.array] = {}  # log probabilities from which a job's input was drawn
         self._steps = 0
 
-    def join(self, job: Job, cache: list[Any]) -> None:
-        """Take in a stream whose prompt, but for the last token, is in `cache`."""
-        merged = [layer.merge([layer]) for layer in cache]
-        token = mx.array([job.prompt.ids[-1]], dtype=mx.uint32)
+    def join(self, jobs: list[Job], cache: list[Any]) -> None:
+        """Take in streams whose prompts, but for the last tokens, are in `cache`, merged in the same order."""
+        tokens = mx.array([job.prompt.ids[-1] for job in jobs], dtype=mx.uint32)
         if self._inputs is None or not self.jobs:
-            self._cache, self._inputs = merged, token
+            self._cache, self._inputs = cache, tokens
         else:
-            for mine, other in zip(self._cache, merged, strict=True):
+            for mine, other in zip(self._cache, cache, strict=True):
                 mine.extend(other)
-            self._inputs = mx.concatenate([self._inputs, token])
-        self.jobs.append(job)
-        self._fresh.add(job.number)
+            self._inputs = mx.concatenate([self._inputs, tokens])
+        self.jobs += jobs
+        self._fresh |= {job.number for job in jobs}
 
     def step(self) -> list[tuple[Job, int]]:
         """One forward pass. Returns the tokens that went in, with their streams: they are now part of the answers."""
@@ -138,6 +137,11 @@ class Batch:
             return first(logits), rows
         drawn = [job.sampler(logits[i : i + 1]) for i, job in enumerate(self.jobs)]
         return mx.concatenate(drawn), rows
+
+
+def merged(caches: list[list[Any]]) -> list[Any]:
+    """The caches of single streams as one of a batch, layer by layer."""
+    return [layers[0].merge(list(layers)) for layers in zip(*caches, strict=True)]
 
 
 def logprob_of(row: mx.array, token: int, top: int) -> TokenLogprob:

@@ -17,36 +17,22 @@ from collections.abc import Callable
 from typing import Any
 
 import mlx.core as mx
-from mlx_lm.generate import maybe_quantize_kv_cache
 from mlx_lm.models.cache import trim_prompt_cache
 
-from .batch import Batch
+from .batch import Batch, merged
 from .config import EngineConfig
 from .errors import ApiError
 from .job import Job
 from .loading import LoadedModel, load_model
+from .prefill import Prefill, Prefiller
 from .prefixes import PrefixCache
-from .solo import QUANTIZED_FROM, Solo
+from .solo import Solo
 
 __all__ = ["Scheduler"]
 
 DEFAULT_STREAMS = 4
-_SMALLEST_CHUNK, _LARGEST_CHUNK = 32, 2048
-_FAST_S, _SLOW_S = 0.2, 0.5
 _ROUND_S = 0.1
 _FATAL_FAILURES = 3
-
-
-class _Prefill:
-    """A prompt on its way into a cache: `done` of its tokens are in."""
-
-    def __init__(self, job: Job, cache: list[Any], done: int):
-        self.job, self.cache, self.done = job, cache, done
-
-    @property
-    def left(self) -> int:
-        """Tokens still to go, but for the last, with which decoding begins."""
-        return len(self.job.prompt.ids) - 1 - self.done
 
 
 class Scheduler(threading.Thread):
@@ -74,12 +60,12 @@ class Scheduler(threading.Thread):
         self.prefilled = 0
         """Prompt tokens that went through the model."""
         self._waiting: deque[Job] = deque()
-        self._prefilling: deque[_Prefill] = deque()
+        self._prefilling: deque[Prefill] = deque()
         self._running: Batch | Solo | None = None
         self._prefixes = PrefixCache(config.prompt_cache_size, config.prompt_cache_bytes)
         self._wake = threading.Condition()
         self._ending = False
-        self._chunk = 256
+        self._prefiller: Prefiller
         self._failures = 0
 
     # -- from other threads --------------------------------------------------------------------------------------------
@@ -139,6 +125,7 @@ class Scheduler(threading.Thread):
         self._loaded = loaded
         streams = self._config.max_streams or DEFAULT_STREAMS
         self._running = Batch(loaded.model, streams) if loaded.batching else Solo(loaded)
+        self._prefiller = Prefiller(loaded, self._config.kv_bits)
         try:
             self._on_loaded(loaded)
             while not self._ending:
@@ -171,7 +158,7 @@ class Scheduler(threading.Thread):
     def _admit(self, jobs: list[Job]) -> None:
         for job in jobs:
             cache, job.cached = self._prefixes.fetch(job.prompt.ids)
-            self._prefilling.append(_Prefill(job, cache or self.loaded.new_cache(), job.cached))
+            self._prefilling.append(Prefill(job, cache or self.loaded.new_cache(), job.cached))
 
     def _drop_cancelled(self, gone: list[Job]) -> list[Job]:
         """End `gone`, which had not begun, and every job that was cancelled on its way."""
@@ -208,49 +195,43 @@ class Scheduler(threading.Thread):
         """Chunks of prompts, in turns, for a short time: one of a long prompt, several of short ones."""
         began, lost = time.perf_counter(), []
         while self._prefilling:
-            lost += self._advance(self._prefilling[0])
+            lost += self._advance()
             if time.perf_counter() - began > _ROUND_S:
                 break
         return lost
 
-    def _advance(self, prefill: _Prefill) -> list[Job]:
-        """The next chunk of the first prompt, which then goes to the end of the row, or joins the decoder."""
+    def _advance(self) -> list[Job]:
+        """The next chunk; a prompt that is in joins the decoder, another one goes to the end of the row."""
+        group = self._prefiller.next(self._prefilling)  # they stay in the row meanwhile: they are in flight
+        before = sum(p.left for p in group)
         try:
-            if prefill.left:
-                self._process(prefill)
-            if prefill.left:
+            cache = self._prefiller.advance(group) if before else None
+            self.progress += bool(before)
+            self.prefilled += before - sum(p.left for p in group)
+            if group[0].left:
                 self._prefilling.rotate(-1)
-            else:
-                if not self.loaded.trimmable and prefill.done > prefill.job.cached:
-                    self._prefixes.snapshot(prefill.job.prompt.ids[: prefill.done], prefill.cache)
-                self._decoder.join(prefill.job, prefill.cache)
-                self._prefilling.popleft()
+                return []
+            self._enter(group, cache)
         except Exception as error:
             traceback.print_exc()
-            self._prefilling.remove(prefill)
-            return [prefill.job] if self._lost(prefill.job, f"prefill failed: {error}", 500) else []
+            self._leave_row(group)
+            return [p.job for p in group if self._lost(p.job, f"prefill failed: {error}", 500)]
+        self._leave_row(group)
         return []
 
-    def _process(self, prefill: _Prefill) -> None:
-        size = min(self._chunk, prefill.left)
-        tokens = mx.array(prefill.job.prompt.ids[prefill.done : prefill.done + size])[None]
-        began = time.perf_counter()
-        layers = len(self.loaded.model.layers)
-        self.loaded.model(tokens, cache=prefill.cache[:layers])
-        if self.loaded.draft is not None:
-            self.loaded.draft(tokens, cache=prefill.cache[layers:])
-        if self._config.kv_bits:
-            maybe_quantize_kv_cache(prefill.cache, QUANTIZED_FROM, self.loaded.kv_group, self._config.kv_bits)
-        mx.eval([layer.state for layer in prefill.cache])
-        mx.clear_cache()
-        took = time.perf_counter() - began
-        prefill.done += size
-        self.prefilled += size
-        self.progress += 1
-        if took > _SLOW_S and self._chunk > _SMALLEST_CHUNK:
-            self._chunk //= 2
-        elif took < _FAST_S and size == self._chunk < _LARGEST_CHUNK:
-            self._chunk *= 2
+    def _enter(self, group: list[Prefill], cache: list[Any] | None) -> None:
+        """Hand over prompts that are in; `cache` is theirs where they were prefilled together."""
+        if isinstance(self._decoder, Solo):
+            self._decoder.join(group[0].job, group[0].cache)
+            return
+        for prefill in group:
+            if not self.loaded.trimmable and prefill.done > prefill.job.cached:
+                self._prefixes.snapshot(prefill.job.prompt.ids[: prefill.done], prefill.cache)
+        self._decoder.join([p.job for p in group], cache or merged([p.cache for p in group]))
+
+    def _leave_row(self, group: list[Prefill]) -> None:
+        for prefill in group:
+            self._prefilling.remove(prefill)
 
     def _release(self, jobs: list[Job]) -> list[Job]:
         """Take jobs out of the decoder and keep their caches."""
