@@ -82,12 +82,13 @@ def _needs_mlx(provider) -> bool:
 def _mlx(*, needed: bool) -> Iterator[Finding]:
     """mlx, imported in a process of its own as a server would, and the packages around it."""
     from slm_ext.serving import openblas
+    from slm_ext.serving.installed import installed
 
     bad: Status = "problem" if needed else "hint"
     install = 'pip install "slm-ext[mlx]"' + (' (it brings "mlx-lm[cpu]")' if sys.platform == "linux" else "")
     library = openblas.find()
     env = {**os.environ, **openblas.preload_environment(dict(os.environ))}
-    if not (_installed("mlx") and _installed("mlx-lm")):
+    if not (installed("mlx") and installed("mlx-lm")):
         yield Finding("mlx", bad, "mlx-lm is not installed", install)
         return
     tried = subprocess.run([sys.executable, "-c", _IMPORT], env=env, capture_output=True, text=True)
@@ -97,10 +98,10 @@ def _mlx(*, needed: bool) -> Iterator[Finding]:
         return
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("mlx", "mlx-lm"))
     yield Finding("mlx", "ok", versions)
-    missing = [name for name in ("llguidance", "starlette", "uvicorn") if not _installed(name)]
+    missing = [name for name in ("llguidance", "prometheus-client", "starlette", "uvicorn") if not installed(name)]
     if missing:
         yield Finding("engine", bad, f"{', '.join(missing)} not installed; engine `slm` needs it", install)
-    if sys.platform != "linux" or _installed("mlx-cuda-12") or _installed("mlx-cuda-13"):
+    if sys.platform != "linux" or installed("mlx-cuda-12") or installed("mlx-cuda-13"):
         return
     if library is None:
         off = os.environ.get("SLM_OPENBLAS")
@@ -246,11 +247,3 @@ def _json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return data if isinstance(data, dict) else {}
-
-
-def _installed(distribution: str) -> bool:
-    try:
-        importlib.metadata.distribution(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True

@@ -24,7 +24,7 @@ __all__ = ["MAX_STREAMS", "PROMPT_CACHE_BYTES", "slm_launch"]
 
 PROMPT_CACHE_BYTES = 2 * 1024**3
 MAX_STREAMS = 4
-_PACKAGES = ("starlette", "uvicorn", "llguidance")
+_PACKAGES = ("starlette", "uvicorn", "llguidance", "prometheus_client")
 
 
 def slm_launch(provider) -> Launch:

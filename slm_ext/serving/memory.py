@@ -5,7 +5,6 @@ Pure: reads `config.json` and the headers of safetensors files. What the parts a
 
 from __future__ import annotations
 
-import importlib.metadata
 import sys
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from slm_ext.errors import ServingError
 
+from .installed import installed
 from .shape import ModelShape, folder_shape
 
 __all__ = [
@@ -252,14 +252,8 @@ def _prefill(shape: ModelShape, context_tokens: int, prefill_tokens: int) -> int
 
 def _fused() -> bool:
     """Whether MLX computes attention without holding its scores: on GPUs, so not with its wheel for Linux CPUs."""
-    installed = {name for name in ("mlx-cpu", "mlx-cuda-12", "mlx-cuda-13") if _installed(name)}
-    return sys.platform != "linux" or installed != {"mlx-cpu"}
-
-
-def _installed(distribution: str) -> bool:
-    with suppress(importlib.metadata.PackageNotFoundError):
-        return bool(importlib.metadata.distribution(distribution))
-    return False
+    found = {name for name in ("mlx-cpu", "mlx-cuda-12", "mlx-cuda-13") if installed(name)}
+    return sys.platform != "linux" or found != {"mlx-cpu"}
 
 
 def _control_group() -> tuple[int, int]:

@@ -7,7 +7,6 @@ with float32 scales 3.3 s. Widening is exact, so the identity stays that of the 
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import os
 import shutil
@@ -20,6 +19,7 @@ from pathlib import Path
 from slm_ext import paths
 
 from .identity import file_sha, fingerprint
+from .installed import installed
 
 __all__ = ["LIMIT_BYTES", "pays", "widened"]
 
@@ -31,7 +31,7 @@ _WIDTHS = {"F16": 2, "BF16": 2}
 
 def pays(folder: Path) -> bool:
     """Whether MLX computes on the CPU of a Linux machine here, and `folder` holds narrow weights of bearable size."""
-    if sys.platform != "linux" or not _installed("mlx-cpu") or _installed("mlx-cuda-12") or _installed("mlx-cuda-13"):
+    if sys.platform != "linux" or not installed("mlx-cpu") or installed("mlx-cuda-12") or installed("mlx-cuda-13"):
         return False
     files = list(folder.glob("*.safetensors"))
     return sum(file.stat().st_size for file in files) <= LIMIT_BYTES and any(
@@ -118,11 +118,3 @@ def _prune(store: Path, keep: Path) -> None:
     copies = sorted((path for path in store.glob("[0-9a-f]*") if path != keep), key=lambda path: -path.stat().st_mtime)
     for path in copies[KEPT - 1 :]:
         shutil.rmtree(path, ignore_errors=True)
-
-
-def _installed(distribution: str) -> bool:
-    try:
-        importlib.metadata.distribution(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True

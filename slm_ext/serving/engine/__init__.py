@@ -4,6 +4,7 @@
     server     uvicorn, and how it ends
     service    between the two: a request becomes a job that fits the window
     request    a request's body, checked; nothing in it is ignored in silence
+    messages   messages as chat templates take them
     prompts    messages → text → tokens
     scheduler  one thread that owns MLX: prefill in chunks, decode in a batch, one job after another with a draft
     prefill    prompts into caches, several short ones together

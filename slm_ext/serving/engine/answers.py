@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ from .replies import Form, Message, Splitter, read_reply
 __all__ = ["Answer", "ChatAnswer", "TextAnswer"]
 
 
-class Answer:
+class Answer(ABC):
     """What both endpoints have in common.
 
     Args:
@@ -62,20 +63,21 @@ class Answer:
         """One event of a stream."""
         return {**self._head, "object": self.chunk_kind, "choices": list(choices), **rest}
 
+    @abstractmethod
     def choice(self) -> dict[str, Any]:
-        raise NotImplementedError
+        """The one choice of a job that is done."""
 
     def opening(self) -> list[dict]:
         """Chunks before there is any text."""
         return []
 
+    @abstractmethod
     def more(self) -> list[dict]:
         """Chunks of what is new since the last ones."""
-        raise NotImplementedError
 
+    @abstractmethod
     def last(self) -> list[dict]:
         """Chunks at the end of a job that is done."""
-        raise NotImplementedError
 
 
 class ChatAnswer(Answer):

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from slm_ext.toolcalls import FORMATS
 
 from .errors import ApiError
+from .messages import read_message, strict_json
 
 __all__ = ["ChatRequest", "SlmFields", "TextRequest", "read_request"]
 
@@ -128,7 +129,7 @@ class ChatRequest(_Sampling):
     @field_validator("messages")
     @classmethod
     def _messages(cls, messages: list[dict]) -> list[dict]:
-        return [_message(message, at) for at, message in enumerate(messages)]
+        return [read_message(message, at) for at, message in enumerate(messages)]
 
     @field_validator("tools")
     @classmethod
@@ -197,7 +198,7 @@ class TextRequest(_Sampling):
 def read_request(kind: type[ChatRequest] | type[TextRequest], body: bytes):
     """The request in `body`; raises ApiError (400) naming the field that is wrong."""
     try:
-        data = _json(body.decode("utf-8"))
+        data = strict_json(body.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise ApiError(400, f"the body is not JSON: {error}") from None
     if not isinstance(data, dict):
@@ -206,14 +207,6 @@ def read_request(kind: type[ChatRequest] | type[TextRequest], body: bytes):
         return kind.model_validate({key: value for key, value in data.items() if value is not None})
     except ValidationError as invalid:
         raise _refusal(invalid.errors()[0], kind) from None
-
-
-def _json(text: str) -> Any:
-    """What JSON says. Halves of a surrogate pair, which no tokenizer takes, are a ValueError too."""
-    data = json.loads(text)
-    if "\\ud" in text or "\\uD" in text:
-        json.dumps(data, ensure_ascii=False).encode("utf-8")
-    return data
 
 
 def _refusal(error: Any, kind: type[BaseModel]) -> ApiError:
@@ -232,59 +225,6 @@ def _refusal(error: Any, kind: type[BaseModel]) -> ApiError:
 
 def _code(reason: str) -> str:
     return "unsupported_content" if reason.startswith("content parts") else "invalid_value"
-
-
-def _message(message: dict, at: int) -> dict:
-    role = message.get("role")
-    if role not in ("system", "developer", "user", "assistant", "tool"):
-        raise ValueError(f"message {at}: role is {role!r}; allowed: system, developer, user, assistant, tool")
-    if message.get("function_call"):
-        raise ValueError(f"message {at}: function_call is not supported here; write it as tool_calls")
-    result = {"role": "system" if role == "developer" else role, "content": _content(message.get("content"), at)}
-    if message.get("reasoning_content"):
-        result["reasoning_content"] = str(message["reasoning_content"])
-    if role == "tool":
-        result |= {key: message[key] for key in ("tool_call_id", "name") if message.get(key)}
-    if role == "assistant" and message.get("tool_calls"):
-        if not isinstance(message["tool_calls"], list):
-            raise ValueError(f"message {at}: tool_calls is a list")
-        calls = [_call(call, at) for call in message["tool_calls"]]
-        result["content"] += "".join(call["text"] for call in calls if "text" in call)
-        if kept := [call for call in calls if "text" not in call]:
-            result["tool_calls"] = kept
-    return result
-
-
-def _content(content: Any, at: int) -> str:
-    if content is None or isinstance(content, str):
-        return content or ""
-    if not isinstance(content, list):
-        raise ValueError(f"message {at}: content is a text or a list of text parts")
-    for part in content:
-        if not isinstance(part, dict) or part.get("type") != "text" or not isinstance(part.get("text"), str):
-            kind = part.get("type") if isinstance(part, dict) else type(part).__name__
-            raise ValueError(f"content parts of type {kind!r} cannot be read by this model (message {at}); only text")
-    return "".join(part["text"] for part in content)
-
-
-def _call(call: Any, at: int) -> dict:
-    """The call with its arguments as an object, as chat templates want them; unreadable ones become text."""
-    function = call.get("function") if isinstance(call, dict) else None
-    if not isinstance(function, dict) or not isinstance(function.get("name"), str):
-        raise ValueError(f"message {at}: a tool call is {{id, type, function: {{name, arguments}}}}")
-    arguments = function.get("arguments") or {}
-    if isinstance(arguments, str):
-        try:
-            arguments = _json(arguments)
-        except (ValueError, RecursionError):
-            return {"text": f"\n{function['name']} {arguments}"}
-    if not isinstance(arguments, dict):
-        return {"text": f"\n{function['name']} {json.dumps(arguments)}"}
-    return {
-        "id": str(call.get("id") or ""),
-        "type": "function",
-        "function": {"name": function["name"], "arguments": arguments},
-    }
 
 
 def _is_name(value: Any) -> bool:
