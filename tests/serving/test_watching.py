@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from slm_ext.serving.deaths import carried, is_loop, recent
+from slm_ext.serving.logdrain import keep_copy
 from slm_ext.serving.watching import LOOKS, Attention, Pulse
 
 
@@ -141,3 +142,11 @@ def test_a_server_that_was_up_when_its_keeper_was_killed_died_too():
     assert carried(None, 9) == [] and carried({"state": "stopped", "deaths": [1]}, 9) == [1]
     assert carried({"state": "ready", "deaths": [1]}, 9) == carried({"state": "degraded", "deaths": [1]}, 9) == [1, 9]
     assert carried({"state": "failed"}, 9) == []
+
+
+def test_the_copy_of_a_log_is_as_private_as_the_log(tmp_path):
+    log = tmp_path / "server.log"
+    log.touch(mode=0o600)
+    keep_copy(log)
+    (copy,) = tmp_path.glob("*stall*")
+    assert copy.stat().st_mode & 0o777 == 0o600
