@@ -2,7 +2,6 @@
 
 # No `from __future__ import annotations`: simple-parsing reads the types of inherited fields in the wrong module then.
 import sys
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -13,8 +12,6 @@ from slm_ext.errors import ServingError, UsageError
 __all__ = ["main"]
 
 TTL_S = 600
-SEEN_S = 0.5
-"""A lease is held at least so long: the keeper of a server that runs looks at leases five times a second."""
 
 
 @dataclass
@@ -103,8 +100,6 @@ def _background(provider, flags: ServeFlags) -> int:
     try:
         with acquire(provider, on_event=_teller(flags, stages)) as handle:
             document = _document(provider, handle, joined="joined" in stages)
-            if "joined" in stages:
-                time.sleep(SEEN_S)
     except KeyboardInterrupt:
         if "starting" in stages:
             say(f"it goes on starting; slm stop {provider.name} ends it")

@@ -144,7 +144,7 @@ class _Hold:
 
     def release(self) -> None:
         """Drop the lease. Where that ends the server, wait for its end (a second Ctrl-C stops the waiting only)."""
-        self.lease.unlink(missing_ok=True)
+        leases.give_back(self.lease)
         state = states.read(self.folder)
         if not states.keeper_alive(state):
             end_orphan(state)

@@ -165,14 +165,11 @@ class Keeper:
         child = self.current.child if self.current else None
         if child and (how := child.ended()):
             raise EngineFailed("exited", f"the server process ended with {how}")
-        now = time.monotonic()
-        ttls = leases.live(self.folder)
-        if ttls:
-            self.idle_s = max(ttls)
-            self.keep_until = max(self.keep_until, now + self.idle_s)
+        if self.heed_leases():
             if self.state["keep_until"]:
                 self.publish(keep_until=None)
             return
+        now = time.monotonic()
         if self.idle_s and self.watcher is not None and self.watcher.used_at is not None:
             self.keep_until = max(self.keep_until, self.watcher.used_at + self.idle_s)  # somebody asks without a lease
         if now >= self.keep_until:
@@ -180,13 +177,21 @@ class Keeper:
         elif abs((self.state["keep_until"] or 0) - (until := time.time() + self.keep_until - now)) > 1:
             self.publish(keep_until=until)
 
+    def heed_leases(self) -> bool:
+        """Put the end off as the leases ask for, those that were given back since the last look too. True: one lives."""
+        live, left = leases.live(self.folder), leases.left(self.folder)
+        if live or left:
+            self.idle_s = max(live + left)
+            self.keep_until = max(self.keep_until, time.monotonic() + self.idle_s)
+        return bool(live)
+
     def end_if_idle(self) -> None:
         """Under the clients' lock, so that nobody joins a server that is about to end."""
         from filelock import FileLock, Timeout
 
         try:
             with FileLock(self.folder / "lock", timeout=0):
-                if leases.live(self.folder):
+                if self.heed_leases() or time.monotonic() < self.keep_until:
                     return
                 self.publish(state="stopping")
                 raise Ended

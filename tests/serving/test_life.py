@@ -228,6 +228,18 @@ def test_idle_time_keeps_the_server_for_the_next(fake, home):
     assert settled(home)["state"] == "stopped"
 
 
+def test_a_lease_too_short_to_be_seen_counts(fake, home):
+    with acquire(fake(ttl_s=5)):
+        keeper = settled(home)["pid"]
+    os.kill(keeper, signal.SIGSTOP)
+    try:
+        acquire(fake(ttl_s=500)).release()
+    finally:
+        os.kill(keeper, signal.SIGCONT)
+    wait_until(lambda: (settled(home)["keep_until"] or 0) > time.time() + 400)
+    assert control.stop(control.servers()[0]["fingerprint"])
+
+
 def test_stop_twice(fake, home):
     handle = acquire(fake())
     fingerprint = control.servers()[0]["fingerprint"]

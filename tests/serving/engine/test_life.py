@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -38,6 +40,30 @@ def start(tmp_path, weights):
         engine.process.wait()
 
 
+class Paused:
+    """The model again, but to load it takes until `go`: its configuration is a pipe."""
+
+    def __init__(self, folder: Path, weights: Path):
+        folder.mkdir()
+        self.folder, self._held, self._weights = folder, folder / "config.json", weights
+        for path in weights.iterdir():
+            if path.name != "config.json":
+                (folder / path.name).symlink_to(path)
+        os.mkfifo(self._held)
+
+    def go(self) -> None:
+        """Let the one engine that waits go on."""
+        with open(self._held, "wb") as pipe:  # returns as soon as it is read
+            self._held.unlink()
+            self._held.symlink_to(self._weights / "config.json")
+            pipe.write((self._weights / "config.json").read_bytes())
+
+
+@pytest.fixture
+def paused(tmp_path, weights) -> Paused:
+    return Paused(tmp_path / "paused", weights)
+
+
 def in_thread(function, *arguments, **fields) -> tuple[threading.Thread, list]:
     results: list = []
     thread = threading.Thread(target=lambda: results.append(function(*arguments, **fields)))
@@ -45,14 +71,15 @@ def in_thread(function, *arguments, **fields) -> tuple[threading.Thread, list]:
     return thread, results
 
 
-def test_from_the_port_to_the_last_word(start, weights):
-    engine = start(context_tokens=8192, weights_sha="f" * 64).bound()
+def test_from_the_port_to_the_last_word(start, paused):
+    engine = start(paused.folder, context_tokens=8192, weights_sha="f" * 64).bound()
     loading = engine.get("/health", token="")
     assert (loading.status, loading.document) == (503, {"status": "loading"})
     early = engine.chat("hello")
     assert (early.status, early.error["code"], early.headers["retry-after"]) == (503, "loading", "2")
     assert engine.info["state"] == "loading" and engine.info["launch_id"] == "launch-1"
     assert engine.get("/v1/models").status == 200
+    paused.go()
     engine.ready()
     info = engine.info
     assert (info["state"], info["model_id"], info["pid"]) == ("ready", MODEL, engine.process.pid)
@@ -78,8 +105,8 @@ def test_from_the_port_to_the_last_word(start, weights):
     assert "Traceback" not in engine.log
 
 
-def test_signals_before_it_is_ready(start):
-    bound, loading, other = start().bound(), start().bound(), start().bound()
+def test_signals_before_it_is_ready(start, paused):
+    bound, loading, other = (start(paused.folder).bound() for _ in range(3))
     bound.process.send_signal(signal.SIGTERM)
     for engine, number in ((loading, signal.SIGTERM), (other, signal.SIGINT)):
         wait_until(lambda engine=engine: engine.get("/health", token="").status == 503)
