@@ -1,11 +1,12 @@
 """Decoding several requests at once: each step is one forward pass and gives every stream its next token.
 
-Two things differ from mlx-lm's own batch. A mask is computed while the forward pass runs, since only the drawing has to
-wait for it. And nothing is normalized or copied for log probabilities that nobody asked for.
+Two things differ from mlx-lm's own batch. Masks are made in a thread beside the forward pass, since only the drawing
+has to wait for them. And nothing is normalized or copied for log probabilities that nobody asked for.
 """
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 import mlx.core as mx
@@ -17,6 +18,7 @@ __all__ = ["Batch", "ids_of", "logprob_of", "merged"]
 
 _CLEAR_EVERY = 512
 _LEAST = -9999.0
+_ON_GPU = mx.default_device().type == mx.gpu
 
 
 class Batch:
@@ -35,6 +37,7 @@ class Batch:
         self._fresh: set[int] = set()  # jobs whose input is the end of their prompt, not a token of theirs
         self._rows: dict[int, mx.array] = {}  # log probabilities from which a job's input was drawn
         self._steps = 0
+        self._beside = ThreadPoolExecutor(1, thread_name_prefix="masks")
 
     def join(self, jobs: list[Job], cache: list[Any]) -> None:
         """Take in streams whose prompts, but for the last tokens, are in `cache`, merged in the same order."""
@@ -54,9 +57,12 @@ class Batch:
         assert inputs is not None  # there are streams
         logits = self._model(inputs[:, None], cache=self._cache)[:, -1, :]
         if any(job.constraint or job.processors for job in jobs):
-            mx.async_eval(logits)  # runs while the tokens are looked at and the masks are made
+            if _ON_GPU:
+                mx.async_eval(logits)  # returns at once; on a CPU only when the pass is nearly over
             tokens = ids_of(inputs)
-            self._inputs, self._rows = self._draw(self._shaped(logits, tokens))
+            mask = self._beside.submit(self._mask, tokens, logits.shape)
+            mx.async_eval(logits)
+            self._inputs, self._rows = self._draw(self._shaped(logits, tokens, mask.result()))
             mx.async_eval(self._inputs)
         else:
             self._inputs, self._rows = self._draw(logits)
@@ -99,7 +105,7 @@ class Batch:
         """Bytes of the keys and values."""
         return sum(layer.nbytes for layer in self._cache)
 
-    def _shaped(self, logits: mx.array, tokens: list[int]) -> mx.array:
+    def _shaped(self, logits: mx.array, tokens: list[int], mask: np.ndarray | None) -> mx.array:
         """Penalties first, grammars last, so that nothing brings back what a grammar forbids."""
         if any(job.processors for job in self.jobs):
             rows = []
@@ -111,7 +117,11 @@ class Batch:
                         row = processor(seen, row)
                 rows.append(row)
             logits = mx.concatenate(rows)
-        masks: dict[int, np.ndarray] = {}
+        return logits if mask is None else logits + mx.array(mask)
+
+    def _mask(self, tokens: list[int], shape: tuple[int, ...]) -> np.ndarray | None:
+        """What the grammars add to the logits after `tokens`, float32 of `shape`; None where they forbid nothing."""
+        rows: dict[int, np.ndarray] = {}
         for i, (job, token) in enumerate(zip(self.jobs, tokens, strict=True)):
             if job.constraint is None:
                 continue
@@ -119,15 +129,15 @@ class Batch:
                 job.constraint.consume(token)
             row = job.constraint.row()
             if row is not None:
-                masks[i] = row
-        if not masks:
-            return logits
+                rows[i] = row
+        if not rows:
+            return None
         if len(self.jobs) == 1:
-            return logits + mx.array(masks[0])
-        whole = np.zeros(logits.shape, dtype=np.float32)
-        for i, row in masks.items():
+            return rows[0][None]
+        whole = np.zeros(shape, dtype=np.float32)
+        for i, row in rows.items():
             whole[i] = row
-        return logits + mx.array(whole)
+        return whole
 
     def _draw(self, logits: mx.array) -> tuple[mx.array, dict[int, mx.array]]:
         wanted = [i for i, job in enumerate(self.jobs) if job.top_logprobs is not None]
