@@ -17,7 +17,7 @@ from slm_ext.errors import ServingError, WrongModel
 from . import leases, states
 from .handle import ServerHandle
 from .identity import Identity
-from .joining import OnEvent, end_orphan, join_or_start
+from .joining import OnEvent, end_orphan, join_or_start, writing
 from .launch import Launch, launch_for
 from .waiting import await_answering, await_ready
 
@@ -76,7 +76,8 @@ class _Hold:
 
     def __init__(self, folder: Path, launch: Launch, tell: OnEvent):
         self.folder, self.launch, self.tell = folder, launch, tell
-        self.lease = leases.take(folder, launch.ttl_s)  # first of all: from here on nothing ends as unwanted
+        with writing(folder):
+            self.lease = leases.take(folder, launch.ttl_s)  # first of all: from here on nothing ends as unwanted
         self.launch_id: str | None = None
         self.keeper: tuple[int, str] | None = None
         self.token = ""
@@ -121,7 +122,8 @@ class _Hold:
         patience = self.launch.startup_timeout_s + self.launch.grace_s if timeout_s is None else timeout_s
         deadline = time.monotonic() + patience
         if not self.lease.exists():
-            self.lease = leases.take(self.folder, self.launch.ttl_s)
+            with writing(self.folder):
+                self.lease = leases.take(self.folder, self.launch.ttl_s)
         state = states.read(self.folder)
         if state and (state["pid"], state["start_time"]) == self.keeper and state["state"] in ("stopping", "stopped"):
             raise ServingError(
@@ -168,14 +170,7 @@ class _Hold:
 
 
 def _make(folder: Path) -> None:
-    try:
+    with writing(folder):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not os.access(folder, os.W_OK):
             raise PermissionError(13, "not writable", str(folder))
-    except OSError as error:
-        raise ServingError(
-            "keep the state of a local server",
-            seen=f"{folder}: {error.strerror}",
-            allowed="a writable folder",
-            next_step="export SLM_HOME=FOLDER",
-        ) from None

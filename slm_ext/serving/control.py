@@ -68,7 +68,8 @@ def _forget(folder: Path) -> bool:
             (folder / name).unlink(missing_ok=True)
         if not deaths.carried(state, time.time()):
             return False
-        states.write(folder, {**state, "state": "stopped", "deaths": [], "child_pid": None})
+        with suppress(OSError):  # a full disk
+            states.write(folder, {**state, "state": "stopped", "deaths": [], "child_pid": None})
         return True
 
 

@@ -6,7 +6,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from . import deaths, ports, states
 from .launch import Launch
 from .processes import end_group
 
-__all__ = ["OnEvent", "crash_loop", "end_orphan", "join_or_start"]
+__all__ = ["OnEvent", "crash_loop", "end_orphan", "join_or_start", "writing"]
 
 OnEvent = Callable[[str, str], None]
 POLL_S = 0.02
@@ -63,6 +64,20 @@ def crash_loop(state: dict[str, Any], launch: Launch) -> StartFailed:
     )
 
 
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Turns an OSError, as of a full disk, into a ServingError about the state folder."""
+    try:
+        yield
+    except OSError as error:
+        raise ServingError(
+            "keep the state of a local server",
+            seen=f"{folder}: {error.strerror}",
+            allowed="a writable folder on a disk with room",
+            next_step="make room, or export SLM_HOME=FOLDER",
+        ) from None
+
+
 def end_orphan(state: dict[str, Any] | None) -> None:
     """End the engine of a keeper that was killed. A later process with that pid is left alone."""
     if state and not states.keeper_alive(state) and states.child_alive(state):
@@ -71,7 +86,8 @@ def end_orphan(state: dict[str, Any] | None) -> None:
 
 def _start_keeper(folder: Path, launch: Launch) -> None:
     """Returns once the keeper wrote its first state. The caller holds the lock."""
-    launch.write(folder)
+    with writing(folder):
+        launch.write(folder)
     started = subprocess.run(
         [sys.executable, "-m", "slm_ext.serving.keeper", str(folder)],
         cwd=Path(__file__).resolve().parents[2],  # `-m` finds the package there, installed or not

@@ -15,6 +15,7 @@ import secrets
 import signal
 import sys
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ class Keeper:
         self.token = secrets.token_urlsafe(32) if launch["port_from_child"] else ""
         self.current: Start | None = None
         self.was_ready = False
+        self.unwritten: bool | None = None  # None: it was never written
         self.told_to_stop = False
         self.keep_until = time.monotonic()
         self.idle_s = 0.0  # that the last lease asked for
@@ -74,8 +76,16 @@ class Keeper:
         }
 
     def publish(self, **changes) -> None:
+        """Change the state. After the first time a full disk is no failure: it is written when there is room."""
         self.state.update(changes)
-        states.write(self.folder, self.state)
+        try:
+            states.write(self.folder, self.state)
+            self.unwritten = False
+        except OSError as error:
+            if self.unwritten is None:
+                raise
+            self.unwritten = True
+            _log(f"state.json cannot be written: {error}")
 
     def run(self) -> int:
         """Start, keep, stop. Returns the exit status: 0 after a stop, 1 where the engine failed."""
@@ -136,7 +146,7 @@ class Keeper:
                 if verdict.stuck:
                     raise EngineFailed("stalled", verdict.stuck)
                 state = "degraded" if verdict.late else "ready"
-                if state != self.state["state"]:
+                if state != self.state["state"] or self.unwritten:
                     self.publish(state=state, late=verdict.late or None)
                 time.sleep(READY_TICK_S)
         finally:
@@ -178,7 +188,7 @@ class Keeper:
             self.publish(keep_until=until)
 
     def heed_leases(self) -> bool:
-        """Put the end off as the leases ask for, those that were given back since the last look too. True: one lives."""
+        """Put the end off as leases ask for, also those given back since the last look. True: one lives."""
         live, left = leases.live(self.folder), leases.left(self.folder)
         if live or left:
             self.idle_s = max(live + left)
@@ -206,6 +216,11 @@ class Keeper:
 
     def _on_signal(self, number, frame) -> None:
         self.told_to_stop = True
+
+
+def _log(text: str) -> None:
+    with suppress(OSError):  # on the disk that is full
+        print(f"{_now()} {text}", flush=True)
 
 
 def _now() -> str:

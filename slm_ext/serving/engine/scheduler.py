@@ -177,8 +177,7 @@ class Scheduler(threading.Thread):
             return []
         try:
             given = self._decoder.step()
-            tokenizer = self.loaded.tokenizer
-            finished = [job for job, token in given if job.accept(token, tokenizer)]
+            finished = [job for job, token in given if self._accept(job, token)]
             self.progress += max(1, len(given))
             self._release(finished)
             self._failures = 0
@@ -190,6 +189,14 @@ class Scheduler(threading.Thread):
                 self._fatal()
             return [job for job in self._drain(prefilling=False) if self._lost(job, f"generation failed: {error}", 500)]
         return [job for job, _ in given if job.stream or job.finish]
+
+    def _accept(self, job: Job, token: int) -> bool:
+        """`job.accept`; where the text of one answer fails, that one fails."""
+        try:
+            return job.accept(token, self.loaded.tokenizer)
+        except Exception as error:
+            traceback.print_exc()
+            return self._lost(job, f"the text of the answer cannot be made: {error}", 500)
 
     def _prefill(self) -> list[Job]:
         """Chunks of prompts, in turns, for a short time: one of a long prompt, several of short ones."""
