@@ -19,10 +19,10 @@ from .engine_limits import limits
 from .identity import fingerprint
 from .launch import Launch, life
 from .local_model import LocalModel, local_model, require_mlx
+from .memory import default_cache_bytes
 
-__all__ = ["MAX_STREAMS", "PROMPT_CACHE_BYTES", "slm_launch"]
+__all__ = ["MAX_STREAMS", "slm_launch"]
 
-PROMPT_CACHE_BYTES = 2 * 1024**3
 MAX_STREAMS = 4
 _PACKAGES = ("starlette", "uvicorn", "llguidance", "prometheus_client")
 
@@ -73,7 +73,7 @@ def _config(provider, model: LocalModel) -> dict[str, Any]:
         "draft_model": str(model.draft_weights) if model.draft_weights else None,
         "num_draft_tokens": spec.num_draft_tokens,
         "kv_bits": spec.kv_bits,
-        "prompt_cache_bytes": spec.prompt_cache_bytes or _cache_bytes(),
+        "prompt_cache_bytes": spec.prompt_cache_bytes or default_cache_bytes(),
         "prompt_cache_size": spec.prompt_cache_size,
         "max_streams": spec.max_streams or MAX_STREAMS,
         "queue_limit": spec.queue_limit,
@@ -85,13 +85,6 @@ def _config(provider, model: LocalModel) -> dict[str, Any]:
         "weights_sha": model.identity["weights_sha"],
         "template_sha": model.identity["template_sha"],
     }
-
-
-def _cache_bytes() -> int:
-    """2 GiB, or a quarter of this machine's memory where that is less."""
-    import psutil
-
-    return min(PROMPT_CACHE_BYTES, psutil.virtual_memory().total // 4)
 
 
 def _window(folder: Path) -> int | None:

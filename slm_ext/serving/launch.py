@@ -46,6 +46,8 @@ class Launch:
     stall_timeout_s: float = 120
     idle_probe_s: float = 60
     grace_s: float = 10
+    notes: list[str] = field(default_factory=list)
+    """What the settings switch off, in words, where the engine does not tell it itself."""
     unavailable_is_final: bool = False
     """Whether HTTP 503 means that the engine is dead (plain mlx_lm.server) rather than still loading."""
     log_path: str = ""

@@ -18,8 +18,10 @@ from .shape import ModelShape, folder_shape
 
 __all__ = [
     "PREFILL_TOKENS",
+    "PROMPT_CACHE_BYTES",
     "MemoryEstimate",
     "available_bytes",
+    "default_cache_bytes",
     "estimate",
     "estimate_shape",
     "largest_context",
@@ -37,6 +39,8 @@ PROCESS_BYTES = 400 * 1024**2
 UNFUSED = 1.2
 """Peak of attention over the size of its scores, where MLX has no fused kernel; measured on Linux CPU, 1.17."""
 SEARCHED_TOKENS = 2**21
+PROMPT_CACHE_BYTES = 2 * 1024**3
+"""The most that the cache of earlier prompts takes where nobody says."""
 
 
 @dataclass(frozen=True)
@@ -233,6 +237,11 @@ def memory_bytes() -> int:
         return total * 3 // 4 if total >= 36 * 1024**3 else total * 2 // 3
     limit, _ = _control_group()
     return min(total, limit) if limit else total
+
+
+def default_cache_bytes() -> int:
+    """`PROMPT_CACHE_BYTES`, or a quarter of this machine's memory where that is less."""
+    return min(PROMPT_CACHE_BYTES, memory_bytes() // 4)
 
 
 def readable(number: float) -> str:

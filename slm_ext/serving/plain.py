@@ -16,6 +16,7 @@ from slm_ext.errors import ServingError
 from .identity import fingerprint
 from .launch import Launch, life
 from .local_model import local_model, mlx_version, require_mlx
+from .memory import default_cache_bytes
 
 __all__ = ["MODEL_ID", "check_flags", "known_flags", "plain_launch", "require_mlx"]
 
@@ -47,6 +48,13 @@ def check_flags(flags: dict[str, str], server_source: Path, attempted: str) -> N
         )
 
 
+def _notes(spec) -> list[str]:
+    causes = {"a draft model": spec.draft_model, f"a KV cache of {spec.kv_bits} bits": spec.kv_bits}
+    return [
+        f"{cause}: requests are answered one at a time (no batching)" for cause, there in causes.items() if there
+    ]
+
+
 def plain_launch(provider) -> Launch:
     """The launch of `mlx_lm.server` for a provider. Raises MissingExtra or ServingError before anything is started."""
     spec = provider.server
@@ -65,7 +73,7 @@ def plain_launch(provider) -> Launch:
         "--temp": spec.temp,
         "--top-p": spec.top_p,
         "--prompt-cache-size": spec.prompt_cache_size,
-        "--prompt-cache-bytes": spec.prompt_cache_bytes,
+        "--prompt-cache-bytes": spec.prompt_cache_bytes or default_cache_bytes(),
         "--decode-concurrency": spec.max_streams,
         "--chat-template-args": json.dumps(spec.chat_template_args) if spec.chat_template_args else None,
     }
@@ -88,6 +96,7 @@ def plain_launch(provider) -> Launch:
             }
         ),
         env=model.env,
+        notes=_notes(spec),
         unavailable_is_final=True,
         **life(provider),
     )

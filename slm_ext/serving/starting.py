@@ -162,7 +162,7 @@ class Start:
             wait_s = min(0.5, wait_s + 0.05)
             asked = Probe(self.expected, patience, wait_s)
         if not self.ours:
-            return {}
+            return {"info": {"notes": self.launch["notes"]}}
         shown = {key: asked.info.get(key) for key in engine_info.SHOWN}
         return {"identity": {**self.launch["identity"], "kind": "echoed"}, "info": shown}
 

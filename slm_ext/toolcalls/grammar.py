@@ -18,16 +18,44 @@ from slm_ext.toolcalls.domains import Case, Domain, cases_of, grouped
 from slm_ext.toolcalls.fenced import line_name
 from slm_ext.toolcalls.formats import WireFormat, wire_format
 from slm_ext.toolcalls.grammar_values import JsonValues, TextValues
-from slm_ext.toolcalls.lark import ANY_TEXT, GrammarError, Lark, containing, quote
+from slm_ext.toolcalls.lark import ANY_TEXT, GrammarError, Lark, containing, escape, quote
 from slm_ext.toolcalls.lowering import lower
 from slm_ext.toolcalls.qwen3_coder import tag_name
 from slm_ext.toolcalls.schema import argument_schema, names, parameters
 
-__all__ = ["GrammarError", "call_grammar", "json_grammar"]
+__all__ = ["GrammarError", "Thinking", "call_grammar", "json_grammar"]
 
-_THINKING = r"/(?s:.*)<\/think>/"
-_OWN_THINKING = r"/[ \t\r\n]*<think>(?s:.*)<\/think>/"
-_OPENS_THINKING = r"/[ \t\r\n]*<think>(?s:.*)/"
+_LINES = "/\\n{0,2}/"
+
+
+@dataclass(frozen=True)
+class Thinking:
+    """Where a reply thinks, and between which tags.
+
+    Attributes:
+        opened: the prompt ends inside thinking: text up to `end` comes first.
+        own: the model thinks of its own accord, so a reply may begin with `start`, text and `end` whatever else it has
+            to be. Free text may begin so in any case.
+    """
+
+    opened: bool = False
+    own: bool = False
+    start: str = "<think>"
+    end: str = "</think>"
+
+    @property
+    def rest(self) -> str:
+        """A terminal's expression: thinking that has begun."""
+        return f"/(?s:.*){escape(self.end)}/"
+
+    @property
+    def whole(self) -> str:
+        return rf"/[ \t\r\n]*{escape(self.start)}(?s:.*){escape(self.end)}/"
+
+    @property
+    def begun(self) -> str:
+        """Every text that opens with thinking."""
+        return rf"/[ \t\r\n]*{escape(self.start)}(?s:.*)/"
 
 
 def call_grammar(
@@ -38,7 +66,7 @@ def call_grammar(
     parallel: bool = True,
     domains: dict[str, list[dict]] | None = None,
     thought_chars: int = 0,
-    thinking: bool = False,
+    thinking: Thinking = Thinking(),
 ) -> str:
     """The grammar of a reply.
 
@@ -52,8 +80,7 @@ def call_grammar(
             values the format can carry, cannot be called; if that holds for every tool, domains are left out of
             account.
         thought_chars: with `required` or a name, how many characters of text may come before the first call.
-        thinking: the prompt ends inside `<think>`: text up to `</think>` comes first. Otherwise a reply may begin
-            with thinking of its own where `choice` is `auto` or `none`.
+        thinking: what may come before all this.
 
     Raises:
         GrammarError: a schema feature, a domain or a choice that cannot be enforced.
@@ -72,10 +99,14 @@ def call_grammar(
         raise GrammarError("tool_choice is required, but there are no tools")
     if len(set(names(tools))) < len(tools):
         raise GrammarError("two tools have the same name")
-    free = lark.terminal(f"{ANY_TEXT} & ~{forms[0].opening} & ~{_OPENS_THINKING}")
-    parts = [lark.lazy(_THINKING)] if thinking else []
-    if choice in ("auto", "none") and not thinking:
-        parts = [f"({lark.lazy(_OWN_THINKING)})?"]
+    free = lark.terminal(f"{ANY_TEXT} & ~{forms[0].opening} & ~{thinking.begun}")
+    parts = []
+    if thinking.opened:
+        parts = [lark.lazy(thinking.rest)]
+    elif choice in ("auto", "none") or (thinking.own and thought_chars):
+        parts = [f"({lark.lazy(thinking.whole)})?"]
+    elif thinking.own:
+        parts = [f"({lark.lazy(thinking.whole)} {_LINES})?"]
     if choice == "none" or not tools:
         return lark.text(" ".join([*parts, free]))
     cases = _open_cases(tools, domains)
@@ -102,19 +133,23 @@ def call_grammar(
     return lark.text(" ".join([*parts, f"({free} | {calls})" if choice == "auto" else calls]))
 
 
-def json_grammar(schema: dict | bool, *, thinking: bool = False) -> str:
+def json_grammar(schema: dict | bool, *, thinking: Thinking = Thinking()) -> str:
     """The grammar of one JSON text: `response_format`'s `json_schema`.
 
     Args:
         schema: `{"type": "object"}` for `json_object`.
-        thinking: the prompt ends inside `<think>`: text up to `</think>` and at most two newlines come first.
+        thinking: what comes, or may come, before it, with at most two newlines.
 
     Raises:
         GrammarError: a schema feature that cannot be enforced.
     """
     lark = Lark()
     body = lark.json(lower(schema, schema if isinstance(schema, dict) else {}))
-    return lark.text(f"{lark.lazy(_THINKING)} /\\n{{0,2}}/ {body}" if thinking else body)
+    if thinking.opened:
+        body = f"{lark.lazy(thinking.rest)} {_LINES} {body}"
+    elif thinking.own:
+        body = f"({lark.lazy(thinking.whole)} {_LINES})? {body}"
+    return lark.text(body)
 
 
 @dataclass(frozen=True)
@@ -206,12 +241,12 @@ def _fenced(lark: Lark, length: int) -> _Form:
     )
 
 
-def _opening(lark: Lark, form: _Form, choice: str, thought_chars: int, thinking: bool) -> str:
+def _opening(lark: Lark, form: _Form, choice: str, thought_chars: int, thinking: Thinking) -> str:
     """The first call's opener, with the free text before it."""
     if choice != "auto" and not thought_chars:
-        return lark.rule(f"/\\n{{0,2}}/ {quote(form.opener)}") if thinking else quote(form.opener)
+        return lark.rule(f"{_LINES} {quote(form.opener)}") if thinking.opened else quote(form.opener)
     text = ANY_TEXT if choice == "auto" else f"/(?s:.{{0,{int(thought_chars)}}})/"
-    parts = [text, f"~{form.opening}", f"~{_OPENS_THINKING}"]
+    parts = [text, f"~{form.opening}", f"~{thinking.begun}"]
     if form.begins_line:
         parts.append("/((?s:.*)\\n)?/")
     return lark.lazy(f"{lark.terminal(' & '.join(parts))} {quote(form.opener)}")

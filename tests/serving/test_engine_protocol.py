@@ -18,7 +18,7 @@ from slm_ext.serving import acquire, control, engine_launch, local_model, probe
 from slm_ext.serving.acquisition import hold
 from slm_ext.serving.engine_limits import LEAST_CACHE, limits
 from slm_ext.serving.launch import launch_for
-from slm_ext.serving.memory import estimate
+from slm_ext.serving.memory import PROMPT_CACHE_BYTES, estimate
 from slm_ext.testing.models import make_random_model
 
 from .conftest import gone, settled, wait_until
@@ -117,7 +117,7 @@ def test_configuration_of_the_engine(model, home):
     assert config["model_id"] == launch.model_id == "served-name"
     assert (config["model_path"], config["kv_bits"], config["queue_limit"]) == (str(model), 4, 7)
     assert config["max_streams"] == engine_launch.MAX_STREAMS
-    assert 0 < config["prompt_cache_bytes"] <= engine_launch.PROMPT_CACHE_BYTES
+    assert 0 < config["prompt_cache_bytes"] <= PROMPT_CACHE_BYTES
     assert config["context_tokens"] == json.loads((model / "config.json").read_text())["max_position_embeddings"]
     assert config["weights_sha"] == launch.identity["weights_sha"] and len(config["weights_sha"]) == 64
     assert launch.idle_probe_s == 5

@@ -14,6 +14,7 @@ from slm_ext.errors import ServingError
 from slm_ext.registry.provider import Provider
 from slm_ext.serving import acquire, check, openblas, plain, probe
 from slm_ext.serving.launch import launch_for
+from slm_ext.serving.memory import default_cache_bytes
 from slm_ext.serving.processes import birth
 from slm_ext.serving.widening import pays, widened
 from slm_ext.testing.models import make_random_model
@@ -79,12 +80,22 @@ def test_command_line(model, home, monkeypatch):
         "--port": "{port}",
         "--max-tokens": "64",
         "--top-p": "0.5",
+        "--prompt-cache-bytes": str(default_cache_bytes()),
         "--decode-concurrency": "4",
         "--chat-template-args": '{"enable_thinking": false}',
     }
     assert launch.model_path == str(model), "shown is the folder that was asked for"
     assert launch.env["HF_HUB_OFFLINE"] == "1"
     assert launch.model_id == "default_model" and launch.unavailable_is_final
+
+
+@pytest.mark.mlx
+def test_what_is_switched_off_is_said(model, home):
+    assert launch_for(provider(model)).notes == []
+    (note,) = launch_for(provider(model, kv_bits=4)).notes
+    assert "one at a time" in note
+    with acquire(provider(model, kv_bits=4)) as handle:
+        assert handle.notes == [note]
 
 
 @pytest.mark.mlx

@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from slm_ext.testing.schemas import SCHEMAS, UNBOUNDED, schema_tools
-from slm_ext.toolcalls import FORMATS, GrammarError, ToolCall, call_grammar, json_grammar, validate, wire_format
+from slm_ext.toolcalls import (
+    FORMATS,
+    GrammarError,
+    Thinking,
+    ToolCall,
+    call_grammar,
+    json_grammar,
+    validate,
+    wire_format,
+)
 
 from .grammars import admits, begins, walk
 from .test_qwen3_coder import TOOLS
@@ -16,6 +25,9 @@ from .test_qwen3_coder import TOOLS
 EACH = pytest.mark.parametrize("wire", FORMATS.values(), ids=FORMATS)
 SUBMIT = ToolCall(id="call_1", name="submit", arguments={})
 EDIT = ToolCall(id="call_1", name="edit_line", arguments={"path": "a.py", "line": 3, "old": "    x", "new": ""})
+
+
+OPENED, OWN = Thinking(opened=True), Thinking(own=True)
 
 
 def held(wire, text, tools, *, thinking=None):
@@ -63,12 +75,13 @@ def test_random_replies_with_text_before_the_call_are_right(wire):
             ("<think>perhaps " + wire.opener + "\n</think>\n" + wire.opener, {}),
             ("", {"choice": "required", "thought_chars": 12}),
             ("Now.\n" + wire.opener, {"choice": "set_mode", "thought_chars": 12}),
-            ("hm " + wire.opener + "\n</think>", {"choice": "required", "thinking": True}),
-            ("hm </think>\nSo:\n" + wire.opener, {"thinking": True}),
+            ("hm " + wire.opener + "\n</think>", {"choice": "required", "thinking": OPENED}),
+            ("hm </think>\nSo:\n" + wire.opener, {"thinking": OPENED}),
+            ("<think>so " + wire.opener + "\n</think>\n", {"choice": "required", "thinking": OWN}),
         ):
             text, over = walk(call_grammar(tools, wire, **settings_), seed, begin=begin, limit=250)
             assert over
-            assert held(wire, text, tools, thinking=settings_.get("thinking"))
+            assert held(wire, text, tools, thinking=settings_.get("thinking") is OPENED or None)
 
 
 PLAIN = st.text(alphabet="abc _.:=é'\"\\\n#", max_size=20)
@@ -123,14 +136,39 @@ def test_thoughts_before_a_required_call_are_no_longer_than_allowed(wire):
 @EACH
 def test_thinking_that_the_prompt_opened_comes_first(wire):
     call = wire.render(SUBMIT)
-    required = call_grammar(TOOLS, wire, choice="required", thinking=True)
+    required = call_grammar(TOOLS, wire, choice="required", thinking=OPENED)
     for thought in ("", f"perhaps {call}, no", "\n"):
         for gap in ("", "\n", "\n\n"):
             assert admits(required, f"{thought}</think>{gap}{call}")
     assert not admits(required, call)
     assert not begins(required, "</think>\n\n\n\n" + call)
-    assert admits(call_grammar(TOOLS, wire, choice="none", thinking=True), f"{call}</think>done")
+    assert admits(call_grammar(TOOLS, wire, choice="none", thinking=OPENED), f"{call}</think>done")
     assert admits(call_grammar(TOOLS, wire), f"<think>{call}</think>done")
+
+
+@EACH
+def test_a_model_that_thinks_of_its_own_accord_may_before_a_required_call(wire):
+    call, edit = wire.render(SUBMIT), wire.render(EDIT)
+    for choice in ("required", "submit"):
+        own = call_grammar(TOOLS, wire, choice=choice, thinking=OWN)
+        for thought in ("", "<think></think>", f"<think>\nperhaps {edit}, no\n</think>\n\n"):
+            assert admits(own, thought + call)
+        assert not begins(own, "So")
+        assert not begins(own, "<think></think>\n\n\n" + call)
+        assert not begins(call_grammar(TOOLS, wire, choice=choice), "<think>")
+    said = call_grammar(TOOLS, wire, choice="required", thought_chars=12, thinking=OWN)
+    assert admits(said, f"<think>{'long ' * 9}</think>\nso\n{call}") and admits(said, f"so\n{call}")
+
+
+@EACH
+def test_other_tags_of_thinking(wire):
+    tags = {"start": "<|channel>thought", "end": "<channel|>"}
+    call = wire.render(SUBMIT)
+    opened = call_grammar(TOOLS, wire, choice="required", thinking=Thinking(opened=True, **tags))
+    assert admits(opened, f"hm</think><channel|>{call}") and not begins(opened, f"hm</think>\n{call}<channel|>\n\n\n")
+    assert not admits(opened, f"hm</think>{call}")
+    own = call_grammar(TOOLS, wire, choice="required", thinking=Thinking(own=True, **tags))
+    assert admits(own, f"<|channel>thought hm<channel|>\n{call}") and not begins(own, "<think>")
 
 
 @EACH
@@ -239,6 +277,12 @@ def test_random_json_is_valid(schema):
         Draft202012Validator(schema).validate(json.loads(text))
 
 
+def test_json_behind_thinking_of_its_own():
+    grammar = json_grammar({"type": "object", "properties": {"a": {"type": "boolean"}}}, thinking=OWN)
+    assert admits(grammar, '{"a": true}') and admits(grammar, '<think>{"a": 1}</think>\n{"a": true}')
+    assert not begins(grammar, "so")
+
+
 def test_json_behind_thinking():
-    grammar = json_grammar({"type": "object", "properties": {"a": {"type": "boolean"}}}, thinking=True)
+    grammar = json_grammar({"type": "object", "properties": {"a": {"type": "boolean"}}}, thinking=OPENED)
     assert admits(grammar, 'so {</think>\n\n{"a": true}') and not begins(grammar, '{"a": true} ok</think> x')

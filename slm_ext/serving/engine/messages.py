@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-__all__ = ["read_message", "strict_json"]
+__all__ = ["read_message", "refuse_unknown", "strict_json"]
+
+_FIELDS = {"role", "content", "name", "tool_call_id", "tool_calls", "reasoning_content"}
+_MEANINGLESS = {"annotations", "cache_control", "provider_specific_fields", "thinking_blocks"}
+"""What clients add for other providers. What is computed once is kept here in any case; the rest says nothing new."""
 
 
 def read_message(message: dict, at: int) -> dict:
@@ -15,11 +19,13 @@ def read_message(message: dict, at: int) -> dict:
         raise ValueError(f"message {at}: role is {role!r}; allowed: system, developer, user, assistant, tool")
     if message.get("function_call"):
         raise ValueError(f"message {at}: function_call is not supported here; write it as tool_calls")
+    refuse_unknown(message, _FIELDS | _MEANINGLESS, f"message {at}")
+    if message.get("tool_calls") and role != "assistant":
+        raise ValueError(f"message {at}: tool_calls are the assistant's, not of role {role}")
     result = {"role": "system" if role == "developer" else role, "content": _content(message.get("content"), at)}
     if message.get("reasoning_content"):
         result["reasoning_content"] = str(message["reasoning_content"])
-    if role == "tool":
-        result |= {key: message[key] for key in ("tool_call_id", "name") if message.get(key)}
+    result |= {key: message[key] for key in ("tool_call_id", "name") if message.get(key)}
     if role == "assistant" and message.get("tool_calls"):
         if not isinstance(message["tool_calls"], list):
             raise ValueError(f"message {at}: tool_calls is a list")
@@ -28,6 +34,15 @@ def read_message(message: dict, at: int) -> dict:
         if kept := [call for call in calls if "text" not in call]:
             result["tool_calls"] = kept
     return result
+
+
+def refuse_unknown(given: dict, known: set[str], where: str) -> None:
+    """Raises ValueError where `given` says something, neither null nor false nor empty, under a key that is not `known`."""
+    unknown = [key for key, value in given.items() if key not in known and value]
+    if unknown:
+        raise ValueError(
+            f"{where}: {', '.join(map(str, unknown))} not supported here; supported: {', '.join(sorted(known))}"
+        )
 
 
 def _content(content: Any, at: int) -> str:
@@ -39,6 +54,7 @@ def _content(content: Any, at: int) -> str:
         if not isinstance(part, dict) or part.get("type") != "text" or not isinstance(part.get("text"), str):
             kind = part.get("type") if isinstance(part, dict) else type(part).__name__
             raise ValueError(f"content parts of type {kind!r} cannot be read by this model (message {at}); only text")
+        refuse_unknown(part, {"type", "text"} | _MEANINGLESS, f"message {at}, a part of its content")
     return "".join(part["text"] for part in content)
 
 

@@ -20,10 +20,16 @@ KEPT = 64
 
 
 class Prompt:
-    """A prompt as text and token ids. `in_thinking`: it ends inside the model's thinking. `sha`: of the text."""
+    """A prompt as text and token ids.
 
-    def __init__(self, text: str, ids: list[int], in_thinking: bool = False):
-        self.text, self.ids, self.in_thinking = text, ids, in_thinking
+    Attributes:
+        in_thinking: it ends inside the model's thinking.
+        thought: it ends right behind the model's thinking, which is over, or was switched off.
+        sha: of the text.
+    """
+
+    def __init__(self, text: str, ids: list[int], in_thinking: bool = False, thought: bool = False):
+        self.text, self.ids, self.in_thinking, self.thought = text, ids, in_thinking, thought
 
     @property
     def sha(self) -> str:
@@ -63,8 +69,10 @@ class Prompts:
             )
         except Exception as error:  # a template is a program: it raises what it likes
             raise ApiError(400, f"the chat template refuses these messages: {error}", param="messages") from None
-        start = self._tokenizer.think_start if self._tokenizer.has_thinking else None
-        return Prompt(text, self._encode(text), bool(start) and text.rstrip().endswith(start))
+        ids, end = self._encode(text), text.rstrip()
+        if not self._tokenizer.has_thinking:
+            return Prompt(text, ids)
+        return Prompt(text, ids, end.endswith(self._tokenizer.think_start), end.endswith(self._tokenizer.think_end))
 
     def plain(self, prompt: str | list) -> Prompt:
         """A prompt of the completions endpoint. Raises ApiError (400) where it is empty or more than one."""

@@ -8,6 +8,8 @@ does nothing.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
@@ -15,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from slm_ext.toolcalls import FORMATS
 
 from .errors import ApiError
-from .messages import read_message, strict_json
+from .messages import read_message, refuse_unknown, strict_json
 
 __all__ = ["ChatRequest", "SlmFields", "TextRequest", "read_request"]
 
@@ -138,6 +140,8 @@ class ChatRequest(_Sampling):
             function = tool.get("function")
             if tool.get("type") != "function" or not isinstance(function, dict) or not _is_name(function.get("name")):
                 raise ValueError('each is {"type": "function", "function": {"name": …, "parameters": …}}')
+            refuse_unknown(tool, {"type", "function", "cache_control"}, "a tool")
+            refuse_unknown(function, {"name", "description", "parameters", "strict"}, f"the tool {function['name']}")
             if not isinstance(function.get("parameters"), dict | None):
                 raise ValueError(f"the parameters of {function['name']} are a JSON schema")
         if len({tool["function"]["name"] for tool in tools or []}) != len(tools or []):
@@ -165,12 +169,17 @@ class ChatRequest(_Sampling):
         """The JSON schema of `response_format`; an empty one for `json_object`."""
         wanted = self.response_format or {"type": "text"}
         kind = wanted.get("type")
+        with _refused("response_format"):
+            refuse_unknown(wanted, {"type", "json_schema"} if kind == "json_schema" else {"type"}, "response_format")
         if kind == "text":
             return None
         if kind == "json_object":
             return {"type": "object"}
         given = wanted.get("json_schema") if kind == "json_schema" else None
         schema = given.get("schema") if isinstance(given, dict) else None
+        if isinstance(given, dict):
+            with _refused("response_format"):
+                refuse_unknown(given, {"name", "description", "schema", "strict"}, "response_format.json_schema")
         if not isinstance(schema, dict):
             raise ApiError(
                 400,
@@ -204,9 +213,18 @@ def read_request(kind: type[ChatRequest] | type[TextRequest], body: bytes):
     if not isinstance(data, dict):
         raise ApiError(400, "the body is not a JSON object")
     try:
-        return kind.model_validate({key: value for key, value in data.items() if value is not None})
+        return kind.model_validate(_without_nulls(data))
     except ValidationError as invalid:
         raise _refusal(invalid.errors()[0], kind) from None
+
+
+def _without_nulls(data: dict) -> dict:
+    """The fields that are given, also of the objects that are our own or small settings."""
+    given = {key: value for key, value in data.items() if value is not None}
+    for key in ("stream_options", "slm"):
+        if isinstance(given.get(key), dict):
+            given[key] = {name: value for name, value in given[key].items() if value is not None}
+    return given
 
 
 def _refusal(error: Any, kind: type[BaseModel]) -> ApiError:
@@ -231,8 +249,20 @@ def _is_name(value: Any) -> bool:
     return isinstance(value, str) and bool(value)
 
 
+@contextmanager
+def _refused(param: str) -> Iterator[None]:
+    """A ValueError as a 400 about a parameter."""
+    try:
+        yield
+    except ValueError as error:
+        raise ApiError(400, str(error), param=param, code="invalid_value") from None
+
+
 def _named(choice: dict, names: list[str]) -> str:
     function = choice.get("function") if choice.get("type") == "function" else None
+    with _refused("tool_choice"):
+        refuse_unknown(choice, {"type", "function"}, "tool_choice")
+        refuse_unknown(function if isinstance(function, dict) else {}, {"name"}, "tool_choice.function")
     name = function.get("name") if isinstance(function, dict) else None
     if name not in names:
         raise ApiError(

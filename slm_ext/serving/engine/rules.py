@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
-from slm_ext.toolcalls import FORMATS, GrammarError, call_grammar, json_grammar
+from slm_ext.toolcalls import FORMATS, GrammarError, Thinking, call_grammar, json_grammar
 
 from .config import EngineConfig
 from .constraint import Constraint, Grammars
 from .errors import ApiError
 from .loading import LoadedModel
+from .prompts import Prompt
 from .request import ChatRequest, TextRequest
 from .sampling import Sampling
 
@@ -21,19 +23,23 @@ class Rules:
 
     def __init__(self, loaded: LoadedModel):
         self._grammars: Grammars | None = None
+        tokenizer = loaded.tokenizer
+        self._thinking = Thinking()
+        if tokenizer.has_thinking:
+            self._thinking = Thinking(own=True, start=tokenizer.think_start, end=tokenizer.think_end)
         self.missing = ""
         try:
             self._grammars = Grammars(loaded.tokenizer_json(), loaded.vocabulary, loaded.eos_ids)
         except Exception as error:  # whatever llguidance says of a tokenizer it cannot read
             self.missing = " ".join(str(error).split())[:300]
 
-    def constraint(self, request: ChatRequest, wire: str | None, in_thinking: bool) -> Constraint | None:
+    def constraint(self, request: ChatRequest, wire: str | None, prompt: Prompt) -> Constraint | None:
         """The constraint of a chat request; None where it is free.
 
         Args:
             request: checked.
             wire: its format of calls.
-            in_thinking: the prompt ends inside the model's thinking.
+            prompt: tells whether the model is thinking already.
 
         Raises:
             ApiError: 400 for what excludes each other and for what cannot be enforced; nothing asked for is dropped.
@@ -54,8 +60,9 @@ class Rules:
                     "cannot be enforced", param="slm",
                 )  # fmt: skip
             return None
+        thinking = replace(self._thinking, opened=prompt.in_thinking, own=self._thinking.own and not prompt.thought)
         if schema is not None:
-            write = partial(json_grammar, schema, thinking=in_thinking)
+            write = partial(json_grammar, schema, thinking=thinking)
         elif wire is not None:
             write = partial(
                 call_grammar,
@@ -65,7 +72,7 @@ class Rules:
                 parallel=request.parallel_tool_calls,
                 domains=wished.domains,
                 thought_chars=wished.thought_chars,
-                thinking=in_thinking,
+                thinking=thinking,
             )
         else:
             return None

@@ -146,7 +146,7 @@ class Service:
             tags = (loaded.tokenizer.think_start, loaded.tokenizer.think_end) if loaded.tokenizer.has_thinking else None
             calling = request.choice != "none"
             form = Form(FORMATS[wire] if wire and calling else None, request.tools, prompt.in_thinking, tags)
-            constraint = await self._off_loop(self._compiling, rules.constraint, request, wire, prompt.in_thinking)
+            constraint = await self._off_loop(self._compiling, rules.constraint, request, wire, prompt)
             top = (request.top_logprobs or 0) if request.logprobs else None
             return self._submit(loaded, request, prompt, constraint, top), form
 

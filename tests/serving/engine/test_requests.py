@@ -12,6 +12,7 @@ pytest.importorskip("mlx_lm")
 from .server import MODEL, chat_body, tool
 
 TOOLS = [tool("add", a={"type": "integer"}, b={"type": "integer"})]
+CALL = {"id": "1", "type": "function", "function": {"name": "add", "arguments": "{}"}}
 NULLS = [
     "max_tokens", "max_completion_tokens", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "logit_bias",
     "presence_penalty", "frequency_penalty", "seed", "stop", "stream", "stream_options", "n", "user", "metadata",
@@ -27,6 +28,25 @@ def test_explicit_nulls_count_as_left_out(engine):
     limits = engine.chat("hello", max_tokens=None, max_completion_tokens=4, stop=None)
     assert limits.message == plain.message
     assert engine.complete("x", max_tokens=2, logprobs=None, suffix=None, echo=None, best_of=None).status == 200
+
+
+def test_nulls_inside_of_settings_count_as_left_out(engine):
+    plain = engine.chat("hello", max_tokens=4)
+    inside = {"stream_options": {"include_usage": None}, "slm": {"thought_chars": None, "domains": None}}
+    assert engine.chat("hello", max_tokens=4, **inside).message == plain.message
+
+
+def test_what_clients_add_to_messages_without_a_meaning_here(engine):
+    """Messages as OpenAI's and litellm's clients hand their answers back."""
+    echoed = {
+        "role": "assistant", "content": "hello", "refusal": None, "annotations": [], "audio": None, "prefix": False,
+        "function_call": None, "tool_calls": None, "provider_specific_fields": {"refusal": None},
+    }  # fmt: skip
+    part = {"type": "text", "text": "hi", "cache_control": {"type": "ephemeral"}}
+    asked = [{"role": "user", "content": [part], "name": "ann"}, echoed, {"role": "user", "content": "go"}]
+    answer = engine.chat(asked, max_tokens=4)
+    bare = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}, asked[2]]
+    assert answer.message == engine.chat(bare, max_tokens=4).message
 
 
 def test_whole_numbers_stand_for_fractions(engine):
@@ -64,6 +84,14 @@ def test_an_unknown_field_is_refused_by_name(engine, field):
     ("messages", [{"role": "user"}, "hello"]), ("messages", [{"role": "robot", "content": "x"}]),
     ("messages", [{"content": "x"}]), ("messages", [{"role": "user", "content": 5}]),
     ("messages", [{"role": "user", "content": "x", "function_call": {"name": "f"}}]), ("model", 5), ("model", ""),
+    ("messages", [{"role": "assistant", "content": "x", "prefix": True}]),
+    ("messages", [{"role": "assistant", "content": "x", "audio": {"id": "a"}}]),
+    ("messages", [{"role": "user", "content": "x", "tool_calls": [CALL]}]),
+    ("messages", [{"role": "user", "content": [{"type": "text", "text": "x", "detail": "low"}]}]),
+    ("tools", [{**TOOLS[0], "allowed_callers": ["code"]}]),
+    ("tools", [{"type": "function", "function": {**TOOLS[0]["function"], "returns": {}, "examples": [1]}}]),
+    ("response_format", {"type": "json_object", "regex": "a*"}),
+    ("response_format", {"type": "json_schema", "json_schema": {"schema": {}, "grammar": "a"}}),
 ])  # fmt: skip
 def test_a_wrong_value_is_refused_by_name(engine, field, value):
     answer = engine.post("/v1/chat/completions", {**chat_body("hello", max_tokens=1), field: value})
@@ -82,6 +110,7 @@ def test_a_tool_cannot_be_required_where_there_is_none(engine, choice):
 
 @pytest.mark.parametrize("choice", [
     "any", "add", {"type": "function"}, {"type": "function", "function": {"name": "nope"}}, {"type": "custom"}, 1,
+    {"type": "function", "function": {"name": "add", "arguments": {"a": 1}}},
 ])  # fmt: skip
 def test_a_tool_choice_that_names_nothing(engine, choice):
     answer = engine.chat("hello", tools=TOOLS, tool_choice=choice)
