@@ -37,7 +37,7 @@ def read_message(message: dict, at: int) -> dict:
 
 
 def refuse_unknown(given: dict, known: set[str], where: str) -> None:
-    """Raises ValueError where `given` says something, neither null nor false nor empty, under a key that is not `known`."""
+    """Raises ValueError where `given` says something, neither null, false nor empty, under a key not `known`."""
     unknown = [key for key, value in given.items() if key not in known and value]
     if unknown:
         raise ValueError(
