@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,19 @@ def test_mlx_that_cannot_be_imported(doctor, own, tmp_path):
 
 
 @pytest.mark.skipif(not shutil.which("ldd"), reason="Linux only")
+@pytest.mark.mlx
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere MLX has a fast BLAS of its own")
+def test_openblas_that_is_not_installed(monkeypatch):
+    from slm_ext.cli import _serving_checks
+    from slm_ext.serving import openblas
+
+    monkeypatch.delenv("SLM_OPENBLAS", raising=False)
+    monkeypatch.setattr(openblas, "find", lambda: None)
+    (finding,) = [found for found in _serving_checks._mlx(needed=False) if found.check == "openblas"]
+    assert (finding.status, finding.said.split(";")[0]) == ("hint", "not installed")
+    assert "apt install libopenblas0-pthread" in finding.next
+
+
 def test_openblas_switched_off_and_missing(doctor, tmp_path):
     code, found = doctor(SLM_OPENBLAS="off")
     assert code == 0 and found["openblas"][0]["status"] == "hint"

@@ -177,6 +177,28 @@ def test_many_processes_with_many_threads_share_one_start(home):
     assert gone(int(told[0][0])) and not control.servers()
 
 
+def test_many_waiters_on_a_start_that_fails(fake, home):
+    stages = []
+    provider = fake("--slow-load", 1, "--log-bytes", 1000, "--crash", 3)
+    with ThreadPoolExecutor(6) as pool:
+        waiting = [pool.submit(acquire, provider, None, lambda stage, message: stages.append(stage)) for _ in range(6)]
+        failures = [future.exception() for future in waiting]
+    assert {type(failure) for failure in failures} == {StartFailed}
+    assert all("planted crash" in failure.log_tail for failure in failures)
+    assert stages.count("starting") == 1, "one start, and nobody tries again by himself"
+    assert not control.servers() and gone(logged_pid(home))
+
+
+def test_stop_while_it_is_starting(fake, home):
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(acquire, fake("--slow-load", 60, startup_timeout_s=90))
+        wait_until(lambda: control.servers() and settled(home)["child_pid"])
+        began, state = time.monotonic(), settled(home)
+        assert control.stop(state["fingerprint"])
+        assert isinstance(waiting.exception(20), ServingError) and time.monotonic() - began < 15
+    assert gone(state["child_pid"]) and gone(state["pid"]) and not control.servers()
+
+
 def test_other_settings_get_another_server(fake):
     with acquire(fake()) as one, acquire(fake("--reply", "else")) as two:
         assert one.pid != two.pid and one.base_url != two.base_url
@@ -300,6 +322,15 @@ def test_state_of_a_recycled_pid_is_stale(fake, home):
     states.write(folder, {**states.read(folder), **mine, "state": "ready"})
     with acquire(fake()) as handle:  # and this process, which has those pids now, is left alone
         assert handle.pid != os.getpid()
+
+
+def test_lease_of_a_recycled_pid_does_not_count(fake, home):
+    handle = acquire(fake())
+    (lease,) = (home / "servers").glob("*/leases/*.json")
+    states.write_json(lease, {**states.read_json(lease), "pid": os.getppid(), "start_time": "another:1"})
+    wait_until(lambda: gone(handle.pid))
+    wait_until(lambda: not control.servers())
+    handle.release()
 
 
 @pytest.mark.parametrize("left", ["{torn", "[]", '{"schema_version": 99, "state": "ready", "pid": 1}', "{}"])

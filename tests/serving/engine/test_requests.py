@@ -9,6 +9,8 @@ import pytest
 pytestmark = pytest.mark.mlx
 pytest.importorskip("mlx_lm")
 
+from slm_ext.testing.random_model import write_random_model
+
 from .server import MODEL, chat_body, tool
 
 TOOLS = [tool("add", a={"type": "integer"}, b={"type": "integer"})]
@@ -145,6 +147,18 @@ def test_fields_that_are_missing(engine):
     ):
         answer = engine.post(path, document)
         assert (answer.status, answer.error["code"], answer.error["param"]) == (400, "missing_parameter", missing)
+
+
+def test_tools_for_a_template_that_knows_none(launch, tmp_path):
+    """They are refused, unless the messages describe them in a format that the request names."""
+    engine = launch(weights=write_random_model(tmp_path / "model", wire=None)).ready()
+    answer = engine.chat("hello", tools=TOOLS, max_tokens=4)
+    assert (answer.status, answer.error["code"]) == (400, "unsupported_tools") and "fenced" in answer.error["message"]
+    assert engine.info["wire_format"] is None
+    described = {"wire_format": "fenced", "show_tools": False}
+    called = engine.chat("hello", tools=TOOLS, tool_choice="required", slm=described, max_tokens=400)
+    assert called.choice["finish_reason"] in ("tool_calls", "length")
+    assert engine.chat("hello", max_tokens=4).status == 200
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
