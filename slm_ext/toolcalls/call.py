@@ -36,6 +36,8 @@ class Parsed:
     calls: list[ToolCall] = field(default_factory=list)
     """Every readable call, in order; not yet checked against the schemas."""
     text: str = ""
-    """The reply without its calls."""
+    """What stands in front of the first thing that wants to be a call."""
     rejection: Rejection | None = None
     """Set when something that wants to be a call cannot be read; calls before it stay in `calls`."""
+    outside: str = ""
+    """Of a reply read from text: all that belongs to none of `calls`, joined as it stood, but for pieces of blanks."""

@@ -13,17 +13,15 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from typing import Any
 
 from slm_ext.toolcalls.call import Parsed, ToolCall
-from slm_ext.toolcalls.reading import Scan, read, refuse
+from slm_ext.toolcalls.reading import Scan, behind, behind_space, read, refuse
 from slm_ext.toolcalls.schema import coerce
 
 __all__ = ["looks_like_hermes", "parse_hermes", "render_hermes"]
 
 _OPEN, _CLOSE = "<tool_call>", "</tool_call>"
-_SPACE = re.compile(r"[ \t\r\n]*")
 
 
 def looks_like_hermes(text: str | None) -> bool:
@@ -64,7 +62,7 @@ def _scan(text: str, begin: int, tools: list[dict] | None) -> Scan:
     while at >= 0:
         opened, at = at, at + len(_OPEN)
         while True:
-            at = _behind_space(text, at)
+            at = behind_space(text, at)
             call, end, problem = _object(text, at)
             result.spans.append((opened, end))
             if problem is not None:
@@ -74,22 +72,19 @@ def _scan(text: str, begin: int, tools: list[dict] | None) -> Scan:
             name, arguments = call
             arguments = coerce(name, arguments, tools)
             result.calls.append(ToolCall(id=f"call_{len(result.calls) + 1}", name=name, arguments=arguments))
-            at = _behind_space(text, end)
+            at = behind_space(text, end)
             if not text.startswith("{", at):
                 break
-        if at < len(text) and not text.startswith(_CLOSE, at) and not _CLOSE.startswith(text[at:]):
+        closed = behind(text, at, _CLOSE)
+        if closed == at < len(text):
             dropped = result.calls.pop()
             message = f"text after the JSON object where {_CLOSE} belongs, in {dropped.name}"
             got = text[opened:]
             result.rejection = refuse("malformed", message, got, tools, render_hermes, dropped.name, dropped.arguments)
             return result
-        at = text.find(_OPEN, at)
+        result.spans[-1] = (opened, closed)
+        at = text.find(_OPEN, closed)
     return result
-
-
-def _behind_space(text: str, at: int) -> int:
-    found = _SPACE.match(text, at)
-    return found.end() if found else at
 
 
 def _object(text: str, at: int) -> tuple[tuple[str, dict], int, tuple[str, str] | None]:

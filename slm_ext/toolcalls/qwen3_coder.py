@@ -21,7 +21,7 @@ import json
 import re
 
 from slm_ext.toolcalls.call import Parsed, ToolCall
-from slm_ext.toolcalls.reading import Scan, read, refuse
+from slm_ext.toolcalls.reading import Scan, behind, read, refuse
 from slm_ext.toolcalls.schema import coerce
 
 __all__ = ["looks_like_call", "parse_qwen3_coder", "render_qwen3_coder", "tag_name"]
@@ -76,28 +76,34 @@ def parse_qwen3_coder(text: str, tools: list[dict] | None, *, thinking: bool | N
 
 
 def _scan(text: str, begin: int, tools: list[dict] | None) -> Scan:
-    starts = [at for at in (text.find(_OPEN, begin), text.find("<function=", begin)) if at >= 0]
-    if not starts:
-        return Scan()
-    result, at = Scan(start=min(starts)), min(starts)
-    while True:
+    result, at = Scan(), begin
+    while (first := _first(text, at)) >= 0:
+        result.start = first if result.start is None else result.start
         opened, found = text.find(_OPEN, at), _FUNCTION.search(text, at)
-        if found is None and opened < 0 and result.calls:
-            return result
-        if found is None or 0 <= opened < found.start():
-            inner = text[opened + len(_OPEN) if opened >= 0 else at : found.start() if found else None]
+        begin = found.start() if found else len(text)
+        if found is None or 0 <= opened < begin:
+            inner = text[opened + len(_OPEN) if opened >= 0 else first : begin]
             if found is None or inner.strip():
                 result.rejection = _no_function(inner.split(_CLOSE)[0].strip(), tools)
                 return result
+            begin = opened
         name = _name(found.group(1))
         arguments, at, problem = _arguments(text, name, found.end())
-        result.spans.append((found.start(), at))
         if problem is not None:
+            result.spans.append((begin, at))
             got = text[found.start() :]
             result.rejection = refuse(*problem, got, tools, render_qwen3_coder, name, arguments)
             return result
+        at = behind(text, at, _CLOSE)
+        result.spans.append((begin, at))
         call = ToolCall(id=f"call_{len(result.calls) + 1}", name=name, arguments=coerce(name, arguments, tools))
         result.calls.append(call)
+    return result
+
+
+def _first(text: str, at: int) -> int:
+    """Where the next thing begins that wants to be a call; -1 where nothing does."""
+    return min((found for tag in (_OPEN, "<function=") if (found := text.find(tag, at)) >= 0), default=-1)
 
 
 def _arguments(text: str, name: str, at: int) -> tuple[dict[str, str], int, tuple[str, str] | None]:

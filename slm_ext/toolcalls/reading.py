@@ -10,10 +10,11 @@ from slm_ext.toolcalls.call import Parsed, ToolCall
 from slm_ext.toolcalls.rejection import Rejection
 from slm_ext.toolcalls.schema import coerce, example, names
 
-__all__ = ["THINKING_BEGIN", "THINKING_END", "Scan", "read", "refuse"]
+__all__ = ["THINKING_BEGIN", "THINKING_END", "Scan", "behind", "behind_space", "read", "refuse"]
 
 THINKING_BEGIN, THINKING_END = "<think>", "</think>"
 _OPENS_THINKING = re.compile(r"[ \t\r\n]*<think>")
+_SPACE = re.compile(r"[ \t\r\n]*")
 
 
 @dataclass
@@ -25,7 +26,16 @@ class Scan:
     """Where the first thing that wants to be a call begins; None when there is none."""
     rejection: Rejection | None = None
     spans: list[tuple[int, int]] = field(default_factory=list)
-    """Parts of the text that belong to a call; a `</think>` in there is a value's, not the end of thinking."""
+    """Parts of the text that belong to a call, first those of `calls`, one each, then what was read of the unreadable
+    one; a `</think>` in there is a value's, not the end of thinking."""
+
+    def outside(self, text: str) -> str:
+        """All of `text` but the readable calls."""
+        pieces, at = [], 0
+        for start, end in self.spans[: len(self.calls)]:
+            pieces.append(text[at:start])
+            at = end
+        return "".join(piece for piece in [*pieces, text[at:]] if piece.strip())
 
 
 def read(text: str, thinking: bool | None, scan: Callable[[str, int], Scan]) -> Parsed:
@@ -48,7 +58,21 @@ def read(text: str, thinking: bool | None, scan: Callable[[str, int], Scan]) -> 
             break
         begin = end + len(THINKING_END)
     before = text if found.start is None else text[: found.start]
-    return Parsed(found.calls, before, found.rejection)
+    return Parsed(found.calls, before, found.rejection, found.outside(text))
+
+
+def behind_space(text: str, at: int) -> int:
+    """Where the blanks at a position end."""
+    found = _SPACE.match(text, at)
+    return found.end() if found else at
+
+
+def behind(text: str, at: int, tag: str) -> int:
+    """Where `tag` ends, if it comes next behind blanks, whole or cut off with the text; else `at`."""
+    begin = behind_space(text, at)
+    if text.startswith(tag, begin) or tag.startswith(text[begin:]):
+        return min(begin + len(tag), len(text))
+    return at
 
 
 def refuse(

@@ -76,6 +76,31 @@ def test_calls_inside_thinking_are_not_calls(wire):
 
 
 @EACH
+@given(drawn=st.lists(CALLS, min_size=1, max_size=3), thinking=st.sampled_from([None, False]))
+@settings(max_examples=100, deadline=None)
+def test_what_is_outside_of_the_readable_calls_is_kept(wire, drawn, thinking):
+    text, outside = "", ""
+    for number, call in enumerate(calls_of(drawn)):
+        text += f"say {number}\n{wire.render(call)}\n \n{wire.render(call)}\n"
+        outside += f"say {number}\n" if not number else f"\nsay {number}\n"
+    assert wire.parse(text, TOOLS, thinking=thinking).outside == outside
+    broken = wire.opener + "[]{"
+    parsed = wire.parse(text + broken, TOOLS, thinking=thinking)
+    assert (parsed.outside, len(parsed.calls)) == (f"{outside}\n{broken}", 2 * len(drawn))
+    assert parsed.rejection is not None
+
+
+@EACH
+@given(drawn=CALLS, cut=st.integers(0, 12))
+@settings(max_examples=50, deadline=None)
+def test_half_a_closing_tag_is_no_text(wire, drawn, cut):
+    [call] = calls_of([drawn])
+    text = wire.render(call)
+    parsed = wire.parse("a" + "\n" + text[: len(text) - cut], TOOLS, thinking=False)
+    assert not parsed.calls or parsed.outside == "a\n"
+
+
+@EACH
 def test_names_that_would_break_the_format_read_back(wire):
     names = ["a b", 'say "x"', '"', "<x>", "a\nb", "--- x", "```", "é", "a>b", "x json"]
     call = ToolCall(id="call_1", name="odd name>", arguments={name: name for name in names})

@@ -148,6 +148,12 @@ def test_the_calls_before_a_broken_one_are_kept():
     assert parsed.rejection.rule == "unterminated"
 
 
+def test_a_second_function_without_a_name_is_reported():
+    parsed = parse_qwen3_coder("<function=submit></function> then <function=>", TOOLS)
+    assert [c.name for c in parsed.calls] == ["submit"]
+    assert (parsed.rejection.rule, parsed.outside) == ("malformed", " then <function=>")
+
+
 PIECES = [*"<>/=\n a{", "<tool_call>", "</tool_call>", "<function=f>", "</function>", "<parameter=p>", "</parameter>"]
 
 

@@ -1,5 +1,6 @@
 """From the text a model generated to the message of an answer: thinking, content and tool calls told apart.
 
+Thinking ends at its closing tag; where that never comes, it ends where something wants to be a call.
 `read_reply` looks at a whole answer, `Splitter` at one that is still growing: it shows content as it comes and holds
 back what may be the beginning of a call, because a call is only known once it is complete.
 """
@@ -76,7 +77,7 @@ class Message:
 
 
 def read_reply(text: str, form: Form, finish: str) -> Message:
-    """The message in a finished answer.
+    """The message in a finished answer. Its content is all text behind the thinking but the calls that can be read.
 
     Args:
         text: all that was generated.
@@ -84,8 +85,11 @@ def read_reply(text: str, form: Form, finish: str) -> Message:
     """
     thinking, rest, over = form.split(text)
     if not over and not thinking:
-        rest, over = text, True  # it was no thinking after all
-    if form.wire is None or not over:
+        rest = text  # it was no thinking after all
+    elif not over and form.wire is not None:  # thinking that was never closed ends where a call begins
+        before = form.wire.parse(thinking, form.tools, thinking=False).text
+        thinking, rest = before, thinking[len(before) :]
+    if form.wire is None:
         return Message(rest, thinking, finish=finish)
     parsed = form.wire.parse(rest, form.tools, thinking=False)  # it was split off above
     error = _error(parsed.rejection)
@@ -96,7 +100,7 @@ def read_reply(text: str, form: Form, finish: str) -> Message:
         calls.append(call.to_openai() | {"id": f"call_{uuid.uuid4().hex[:24]}"})
     if not calls:
         return Message(rest, thinking, finish=finish, error=error)
-    content = parsed.text.rstrip("\n")
+    content = parsed.outside.rstrip("\n")
     return Message(content, thinking, calls, "length" if finish == "length" else "tool_calls", error)
 
 
@@ -117,11 +121,12 @@ class Splitter:
         """Deltas that `text`, the answer so far, adds."""
         thinking, rest, over = self._form.split(text)
         if not over and (tags := self._form.think):
-            return self._up_to("reasoning_content", thinking, len(thinking) - _overlap(thinking, tags[1]))
+            safe = len(thinking) - _overlap(thinking, tags[1])
+            return self._up_to("reasoning_content", thinking, min(safe, _call_may_begin(self._form.wire, thinking)))
         deltas = self._up_to("reasoning_content", thinking, len(thinking))
         safe = len(rest)
         if self._form.wire is not None:
-            safe = len(rest[: _call_may_begin(self._form.wire, rest)].rstrip("\n"))  # line ends before it go with it
+            safe = len(rest[: _call_may_begin(self._form.wire, rest)].rstrip())  # blanks before it may go with it
         return deltas + self._up_to("content", rest, safe)
 
     def finish(self, message: Message) -> list[dict[str, Any]]:
@@ -143,8 +148,10 @@ class Splitter:
         return [{key: text[begin:end]}]
 
 
-def _call_may_begin(wire: WireFormat, text: str) -> int:
+def _call_may_begin(wire: WireFormat | None, text: str) -> int:
     """Where the first call of a growing text begins, or may yet turn out to have begun; its length where nowhere."""
+    if wire is None:
+        return len(text)
     if wire.name == "fenced":
         found = _FENCE.search(text)
         return found.start() if found else len(text)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import string
+from collections.abc import Iterable
 
 import pytest
 from hypothesis import example, given, settings
@@ -12,11 +14,12 @@ from hypothesis import strategies as st
 pytestmark = pytest.mark.mlx
 pytest.importorskip("mlx_lm")
 
-from slm_ext.serving.engine.replies import Form, Splitter, read_reply
+from slm_ext.serving.engine.replies import Form, Message, Splitter, read_reply
 from slm_ext.toolcalls import FORMATS, ToolCall
 
 from .server import tool
 
+TAGS = ("<think>", "</think>")
 TOOLS = [tool("add", a={"type": "integer"}, b={"type": "integer"}), tool("say", text={"type": "string"}), tool("stop")]
 VALUES = st.text(alphabet=string.printable + "é€😀", max_size=25)
 CALLS = st.one_of(
@@ -28,14 +31,16 @@ CALLS = st.one_of(
 MARKS = [
     "<think>", "</think>", "<tool_call>", "</tool_call>", "<function=add>", "<function=", "</function>", "```tool ",
     "```tool add", "````tool say", "```", "\n", "--- a", "<parameter=a>", "</parameter>", " ", "<", "```tool\tadd", "{",
+    "<|channel>thought", "<|end|>",
 ]  # fmt: skip
+UNREADABLE = ("malformed", "unterminated", "bad_json", "json_in_xml", "repeated_argument")
 PIECES = st.one_of(VALUES, st.sampled_from(MARKS), st.sampled_from(list(FORMATS)).flatmap(
     lambda name: CALLS.map(FORMATS[name].render)))  # fmt: skip
 TEXTS = st.lists(PIECES, max_size=6).map("".join)
 FORMS = st.builds(
     lambda wire, think, inside: Form(FORMATS.get(wire), TOOLS, bool(think) and inside, think),
     st.sampled_from([None, *FORMATS]),
-    st.sampled_from([None, ("<think>", "</think>"), ("<|channel>thought", "<|end|>")]),
+    st.sampled_from([None, TAGS, ("<|channel>thought", "<|end|>")]),
     st.booleans(),
 )
 
@@ -51,6 +56,14 @@ def put_together(deltas: list[dict]) -> dict:
     return whole
 
 
+def streamed(text: str, form: Form, message: Message, cuts: Iterable[int]) -> dict:
+    """The message that comes of a stream which is looked at when so many characters are there."""
+    splitter, deltas = Splitter(form), []
+    for at in [*sorted(cut for cut in cuts if cut < len(text)), len(text)]:
+        deltas += splitter.feed(text[:at])
+    return put_together(deltas + splitter.finish(message))
+
+
 def bare(calls: list[dict]) -> list[dict]:
     return [call["function"] for call in calls]
 
@@ -60,13 +73,15 @@ def bare(calls: list[dict]) -> list[dict]:
 @example("````tool say\n--- text\nx\n````", Form(FORMATS["fenced"], TOOLS), "stop", [1, 2, 5])
 @example("a\n```tool\tstop\n```", Form(FORMATS["fenced"], TOOLS), "stop", list(range(30)))
 @example("a\n<function=stop>\n</function>", Form(FORMATS["qwen3_coder"], TOOLS), "stop", list(range(30)))
+@example(
+    "<think>a\n<function=stop></function> b", Form(FORMATS["qwen3_coder"], TOOLS, think=TAGS), "stop", list(range(50))
+)
+@example('a <tool_call>{"name": "stop"}b', Form(FORMATS["hermes"], TOOLS, True, TAGS), "stop", list(range(50)))
+@example(" \n```tool stop\n```\nb\n```tool", Form(FORMATS["fenced"], TOOLS, True, TAGS), "stop", list(range(50)))
+@example(" \n<function=stop></function>\nb", Form(FORMATS["qwen3_coder"], TOOLS), "stop", list(range(50)))
 def test_deltas_add_up_to_the_message(text, form, finish, cuts):
     message = read_reply(text, form, finish)
-    splitter, deltas = Splitter(form), []
-    for at in [*sorted(cut for cut in cuts if cut < len(text)), len(text)]:
-        deltas += splitter.feed(text[:at])
-    deltas += splitter.finish(message)
-    whole, wanted = put_together(deltas), message.to_openai()
+    whole, wanted = streamed(text, form, message, cuts), message.to_openai()
     assert whole["content"] == (wanted["content"] or "")
     assert whole["reasoning_content"] == wanted.get("reasoning_content", "")
     assert bare(whole["tool_calls"]) == bare(wanted.get("tool_calls", []))
@@ -86,8 +101,78 @@ def test_what_a_message_promises(text, form, finish):
     assert shown["content"] is not None or shown.get("tool_calls")
     if form.wire is None:
         assert not message.calls and not message.error
-    if not message.calls and not message.reasoning:
-        assert text.endswith(message.content) or form.think  # nothing of an answer without calls is lost
+    if not message.calls:  # nothing is lost but the tags around the thinking
+        begin, end = (re.escape(tag) for tag in form.think or ("", ""))
+        thinking = rf"\s*(?:{begin})?{re.escape(message.reasoning)}(?:{end}\n*)?"
+        assert re.fullmatch(thinking + re.escape(message.content), text)
+    at = iter(text)
+    assert all(character in at for character in message.reasoning + message.content)  # all of it was said, in order
+    if message.error and message.error["rule"] in UNREADABLE:
+        assert message.error["got"].removesuffix("…").rstrip() in message.content
+
+
+SAID = st.text(alphabet="abc .,\n42é", max_size=12)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(list(FORMATS)), SAID, st.lists(st.tuples(CALLS, SAID), min_size=1, max_size=3), st.booleans())
+def test_all_text_around_calls_is_content(name, first, rest, broken):
+    """Before, between and behind them, as it stood; blanks alone, and line ends at its end, are none."""
+    wire, pieces, text = FORMATS[name], [first + "\n"], first + "\n"
+    for call, said in rest:
+        text += f"{wire.render(call)}\n{said}\n"
+        pieces.append(f"\n{said}\n")
+    if broken:
+        text += wire.opener + "{]"
+        pieces[-1] += wire.opener + "{]"
+    form = Form(wire, TOOLS)
+    message = read_reply(text, form, "stop")
+    assert message.content == "".join(piece for piece in pieces if piece.strip()).rstrip("\n")
+    assert [call["function"]["name"] for call in message.calls] == [call.name for call, _ in rest]
+    assert streamed(text, form, message, range(len(text)))["content"] == message.content
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_text_behind_a_call_and_a_second_call_that_cannot_be_read_are_content(name):
+    wire = FORMATS[name]
+    call, form = wire.render(ToolCall(id="", name="stop", arguments={})), Form(wire, TOOLS)
+    long = wire.render(ToolCall(id="", name="say", arguments={"text": "x" * 300}))[:280]
+    for text, content, rule in (
+        (f"A\n{call}\nDone, 42", "A\n\nDone, 42", None),
+        (f"{call}\nB\n{call}", "\nB", None),
+        (f"A\n{call}\n{long}", f"A\n\n{long}", "unterminated"),
+    ):
+        message = read_reply(text, form, "stop")
+        assert (message.content, message.error and message.error["rule"]) == (content, rule)
+        assert len(message.calls) == text.count(call) and message.finish == "tool_calls"
+        assert streamed(text, form, message, range(len(text)))["content"] == content
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_call_in_thinking_that_is_never_closed_is_a_call(name, inside):
+    wire = FORMATS[name]
+    call, form = wire.render(ToolCall(id="", name="stop", arguments={})), Form(wire, TOOLS, inside, TAGS)
+    begin = "" if inside else "<think>"
+    for before in ("", "hm\n"):
+        text = f"{begin}{before}{call}\nthen"
+        message = read_reply(text, form, "stop")
+        assert (message.reasoning, message.content, message.finish) == (before, "\nthen", "tool_calls")
+        assert [call["name"] for call in bare(message.calls)] == ["stop"] and message.error is None
+        whole = streamed(text, form, message, range(len(text)))
+        assert (whole["reasoning_content"], whole["content"], len(whole["tool_calls"])) == (before, "\nthen", 1)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_call_in_thinking_that_cannot_be_read_is_text_with_a_reason(name):
+    wire = FORMATS[name]
+    form = Form(wire, TOOLS, think=TAGS)
+    cut = wire.render(ToolCall(id="", name="say", arguments={"text": "hello"}))[:-15]
+    message = read_reply(f"<think>hm\n{cut}", form, "length")
+    assert (message.reasoning, message.content, message.finish) == ("hm\n", cut, "length")
+    assert message.error["rule"] == "unterminated"
+    closed = read_reply(f"<think>hm\n{cut}</think>no", form, "stop")
+    assert (closed.reasoning, closed.content, closed.error) == (f"hm\n{cut}", "no", None)
 
 
 @settings(max_examples=200, deadline=None)
