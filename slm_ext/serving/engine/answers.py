@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
-from .job import Job
+from .job import Job, TokenLogprob
 from .replies import Form, Message, Splitter, read_reply
 
 __all__ = ["Answer", "ChatAnswer", "TextAnswer"]
@@ -29,6 +29,7 @@ class Answer(ABC):
     def __init__(self, job: Job, form: Form, model_id: str, include_usage: bool):
         self.job, self.form, self.include_usage = job, form, include_usage
         self.message_error: dict | None = None
+        self._told = 0
         self.token_text: Callable[[int], str] = str
         self._head = {
             "id": f"{self.prefix}-{uuid.uuid4().hex}",
@@ -63,6 +64,20 @@ class Answer(ABC):
         """One event of a stream."""
         return {**self._head, "object": self.chunk_kind, "choices": list(choices), **rest}
 
+    def logprobs(self) -> dict[str, Any] | None:
+        """Those of every token, where they were asked for."""
+        return None if self.job.top_logprobs is None else self._shown_logprobs(self.job.logprobs)
+
+    def new_logprobs(self) -> dict[str, Any] | None:
+        """Those of the tokens since the last call; None where there are none."""
+        entries = self.job.logprobs[self._told :]
+        self._told += len(entries)
+        return self._shown_logprobs(entries) if entries else None
+
+    @abstractmethod
+    def _shown_logprobs(self, entries: list[TokenLogprob]) -> dict[str, Any]:
+        """As the endpoint writes them."""
+
     @abstractmethod
     def choice(self) -> dict[str, Any]:
         """The one choice of a job that is done."""
@@ -92,20 +107,23 @@ class ChatAnswer(Answer):
     def choice(self) -> dict[str, Any]:
         message = self._message()
         return {
-            "index": 0, "message": message.to_openai(), "finish_reason": message.finish, "logprobs": self._logprobs(),
+            "index": 0, "message": message.to_openai(), "finish_reason": message.finish, "logprobs": self.logprobs(),
         }  # fmt: skip
 
     def opening(self) -> list[dict]:
-        return [self.chunk(_delta({"role": "assistant", "content": ""}))]
+        return [self._piece({"role": "assistant", "content": ""})]
 
     def more(self) -> list[dict]:
-        return [self.chunk(_delta(delta)) for delta in self._splitter.feed(self.job.text[: self.job.settled])]
+        return [self._piece(delta) for delta in self._splitter.feed(self.job.text[: self.job.settled])]
 
     def last(self) -> list[dict]:
         message = self._message()
-        chunks = [self.chunk(_delta(delta)) for delta in self._splitter.finish(message)]
-        end = _delta({}) | {"finish_reason": message.finish, "logprobs": self._logprobs()}
-        return [*chunks, self.chunk(end, slm=self.extra())]
+        chunks = [self._piece(delta) for delta in self._splitter.finish(message)]
+        return [*chunks, self._piece({}, message.finish, slm=self.extra())]
+
+    def _piece(self, delta: dict, finish: str | None = None, **rest: Any) -> dict[str, Any]:
+        choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": self.new_logprobs()}
+        return self.chunk(choice, **rest)
 
     def _message(self) -> Message:
         assert self.job.finish is not None  # the job is done
@@ -113,10 +131,8 @@ class ChatAnswer(Answer):
         self.message_error = message.error
         return message
 
-    def _logprobs(self) -> dict[str, Any] | None:
-        if self.job.top_logprobs is None:
-            return None
-        return {"content": [self._entry(*entry) for entry in self.job.logprobs]}
+    def _shown_logprobs(self, entries: list[TokenLogprob]) -> dict[str, Any]:
+        return {"content": [self._entry(*entry) for entry in entries]}
 
     def _entry(self, token: int, logprob: float, top: list) -> dict[str, Any]:
         shown = lambda i, value: {"token": self.token_text(i), "logprob": value, "bytes": None}  # noqa: E731
@@ -130,27 +146,23 @@ class TextAnswer(Answer):
     _shown = 0
 
     def choice(self) -> dict[str, Any]:
-        return {"index": 0, "text": self.job.text, "finish_reason": self.job.finish, "logprobs": self._logprobs()}
+        return {"index": 0, "text": self.job.text, "finish_reason": self.job.finish, "logprobs": self.logprobs()}
 
     def more(self) -> list[dict]:
         begin, self._shown = self._shown, max(self._shown, self.job.settled)
         new = self.job.text[begin : self._shown]
-        return [self.chunk({"index": 0, "text": new, "finish_reason": None, "logprobs": None})] if new else []
+        return [self._piece(new)] if new else []
 
     def last(self) -> list[dict]:
-        end = {"index": 0, "text": "", "finish_reason": self.job.finish, "logprobs": self._logprobs()}
-        return [*self.more(), self.chunk(end, slm=self.extra())]
+        return [*self.more(), self._piece("", self.job.finish, slm=self.extra())]
 
-    def _logprobs(self) -> dict[str, Any] | None:
-        if self.job.top_logprobs is None:
-            return None
-        entries = self.job.logprobs
+    def _piece(self, text: str, finish: str | None = None, **rest: Any) -> dict[str, Any]:
+        choice = {"index": 0, "text": text, "finish_reason": finish, "logprobs": self.new_logprobs()}
+        return self.chunk(choice, **rest)
+
+    def _shown_logprobs(self, entries: list[TokenLogprob]) -> dict[str, Any]:
         return {
             "tokens": [self.token_text(entry.token) for entry in entries],
             "token_logprobs": [entry.logprob for entry in entries],
             "top_logprobs": [{self.token_text(i): value for i, value in entry.top} for entry in entries],
         }
-
-
-def _delta(delta: dict) -> dict[str, Any]:
-    return {"index": 0, "delta": delta, "finish_reason": None}

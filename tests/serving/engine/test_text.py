@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 pytestmark = pytest.mark.mlx
 pytest.importorskip("mlx_lm")
 
-from .server import chat_body
+from .server import chat_body, tool
 
 PROMPT = "def mean(values):\n    "
 GREEDY = {"max_tokens": 40, "logit_bias": {"1522": -100}}
@@ -41,6 +43,21 @@ def test_stop_texts_wherever_tokens_begin(engine, text):
             if length == 5:
                 stream = engine.stream_text(PROMPT, **GREEDY, stop=[stop, "never said"])
                 assert (stream.text, stream.finish, stream.done) == (expected, "stop", True)
+
+
+def test_a_stop_text_ends_the_generation(engine, text):
+    limits = {**GREEDY, "max_tokens": 1000}
+    fields = {"stop": text[10:16], "stream_options": {"include_usage": True}}
+    stream = engine.stream_text(PROMPT, **limits, **fields)
+    whole = engine.complete(PROMPT, **limits, stop=fields["stop"])
+    assert whole.text == stream.text == text[: text.index(fields["stop"])]
+    assert 0 < whole.usage["completion_tokens"] == stream.usage["completion_tokens"] < 30
+    said = engine.chat("hello", max_tokens=30).message["content"]
+    fields["stop"] = said[3:9]
+    stream = engine.stream_chat("hello", max_tokens=1000, **fields)
+    whole = engine.chat("hello", max_tokens=1000, stop=fields["stop"])
+    assert whole.message["content"] == stream.content == said[:3]
+    assert 0 < whole.usage["completion_tokens"] == stream.usage["completion_tokens"] < 15
 
 
 def test_the_earliest_of_several_stops(engine, text):
@@ -87,6 +104,54 @@ def test_a_stream_is_the_answer_in_pieces(engine, usage):
         assert stream.usage["prompt_tokens_details"]["cached_tokens"] == once.usage["prompt_tokens"] - 1
     else:
         assert stream.usage is None and len(stream.events[-1]["choices"]) == 1
+
+
+def test_log_probabilities_come_with_the_text_they_belong_to(engine):
+    """Every token's once, in order, and never later than its text, which may come later: it might begin a stop text."""
+    once = engine.complete(PROMPT, **GREEDY, logprobs=1).choice
+    stream = engine.stream_text(PROMPT, **GREEDY, logprobs=1)
+    pieces = [(choice["text"], choice["logprobs"]) for event in stream.events for choice in event["choices"]]
+    assert_along(stream.text, [(text, some and some["tokens"]) for text, some in pieces])
+    for key in ("tokens", "token_logprobs", "top_logprobs"):
+        assert sum(len(some[key]) for _, some in pieces if some) == len(once["logprobs"][key]) == 40
+    assert [token for _, some in pieces if some for token in some["tokens"]] == once["logprobs"]["tokens"]
+    chat = engine.stream_chat("hello there", max_tokens=12, logprobs=True, stop="\x00")
+    pieces = [(choice["delta"], choice["logprobs"]) for event in chat.events for choice in event["choices"]]
+    shown = [
+        (delta.get("content", ""), some and [entry["token"] for entry in some["content"]]) for delta, some in pieces
+    ]
+    assert_along(chat.content, shown)
+
+
+def assert_along(whole: str, pieces: list[tuple[str, list[str] | None]]) -> None:
+    """No piece of text came before its tokens, and they came in many pieces."""
+    text = tokens = ""
+    for piece, some in pieces:
+        assert some is None or some  # null where there is nothing new
+        text, tokens = text + piece, tokens + "".join(some or [])
+        assert tokens.startswith(text)
+    assert text == whole and sum(bool(some) for _, some in pieces) > 5
+
+
+def test_log_probabilities_of_a_streamed_call(engine):
+    fields = {"tools": [tool("add", a={"type": "integer"})], "tool_choice": "required", "logprobs": True}
+    once = engine.chat("add", max_tokens=60, **fields)
+    stream = engine.stream_chat("add", max_tokens=60, **fields)
+    assert once.message["tool_calls"] and stream.calls
+    pieces = [choice["logprobs"] for event in stream.events for choice in event["choices"]]
+    tokens = [entry["token"] for some in pieces if some for entry in some["content"]]
+    assert tokens == [entry["token"] for entry in once.choice["logprobs"]["content"]]
+    assert pieces[-1] is None and stream.finish == "tool_calls"  # they came with the call
+
+
+@pytest.mark.parametrize("chat", [True, False])
+def test_what_a_whole_answer_says_of_itself(engine, chat):
+    began = int(time.time())
+    ask = engine.chat if chat else engine.complete
+    first, second = (ask("hello", max_tokens=1).document for _ in range(2))
+    assert first["object"] == ("chat.completion" if chat else "text_completion")
+    assert first["id"].startswith("chatcmpl-" if chat else "cmpl-") and first["id"] != second["id"]
+    assert isinstance(first["created"], int) and began <= first["created"] <= second["created"] <= time.time()
 
 
 def test_a_text_stream_is_the_answer_in_pieces(engine, text):
