@@ -8,7 +8,7 @@ does nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Annotated, Any, Literal
 
@@ -250,7 +250,7 @@ def _is_name(value: Any) -> bool:
 
 
 @contextmanager
-def _refused(param: str) -> Iterator[None]:
+def _refused(param: str) -> Generator[None]:
     """A ValueError as a 400 about a parameter."""
     try:
         yield
