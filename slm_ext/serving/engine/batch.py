@@ -78,19 +78,19 @@ class Batch:
                 job.logprobs.append(logprob_of(rows[job.number], token, job.top_logprobs or 0))
         return given
 
-    def leave(self, jobs: list[Job]) -> list[tuple[Job, list[Any]]]:
-        """Let streams go. Returns each with its cache, which holds its prompt and all its tokens, or is empty."""
+    def leave(self, jobs: list[Job]) -> list[tuple[list[int], list[Any]]]:
+        """Let streams go. Returns of each the tokens that its cache holds, and the cache, which may be empty."""
         gone = {job.number for job in jobs}
         filled = not any(layer.empty() for layer in self._cache)  # a prompt of one token begins with an empty cache
         leaving = [(i, job) for i, job in enumerate(self.jobs) if job.number in gone]
-        left = [(job, [layer.extract(i) for layer in self._cache] if filled else []) for i, job in leaving]
+        left = [
+            (_held(job, job.number in self._fresh), [layer.extract(i) for layer in self._cache] if filled else [])
+            for i, job in leaving
+        ]
         mx.eval(
             [layer.state for _, cache in left for layer in cache]
         )  # unevaluated, they hold the whole batch's memory
         keep = [i for i, job in enumerate(self.jobs) if job.number not in gone]
-        self.jobs = [self.jobs[i] for i in keep]
-        self._fresh -= gone
-        self._rows = {number: row for number, row in self._rows.items() if number not in gone}
         if keep:
             assert self._inputs is not None  # there are streams
             for layer in self._cache:
@@ -98,6 +98,9 @@ class Batch:
             self._inputs = self._inputs[mx.array(keep)]
         else:
             self._cache, self._inputs = [], None
+        self.jobs = [self.jobs[i] for i in keep]  # last: while anything fails, they are all still here
+        self._fresh -= gone
+        self._rows = {number: row for number, row in self._rows.items() if number not in gone}
         return left
 
     @property
@@ -147,6 +150,11 @@ class Batch:
             return first(logits), rows
         drawn = [job.sampler(logits[i : i + 1]) for i, job in enumerate(self.jobs)]
         return mx.concatenate(drawn), rows
+
+
+def _held(job: Job, fresh: bool) -> list[int]:
+    """Every token of `job`; the last one of the prompt of a fresh one has not gone in yet."""
+    return job.prompt.ids[:-1] if fresh else [*job.prompt.ids, *job.ids]
 
 
 def merged(caches: list[list[Any]]) -> list[Any]:

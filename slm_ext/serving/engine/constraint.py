@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from typing import cast
+from collections.abc import Callable
+from typing import Any, cast
 
 import numpy as np
 from llguidance import LLMatcher, LLParserLimits, LLTokenizer, TokenizerWrapper
@@ -88,11 +89,10 @@ class Constraint:
         if self._end is None and not self.error:
             if token in self._eos:
                 self._end = len(self.consumed)
-            elif self._matcher.consume_token(token):
+            elif self._ask(self._matcher.consume_token, token):
                 fed = True
             else:
-                words = " ".join(self._matcher.get_error().split())[:300]
-                self.error = words or f"token {token} does not fit the grammar"
+                self.error = self.error or self._words() or f"token {token} does not fit the grammar"
         self.consumed.append(token)
         self._fed.append(fed)
 
@@ -101,7 +101,7 @@ class Constraint:
         for _ in range(count):
             self.consumed.pop()
             if self._fed.pop() and not self.error:
-                self._matcher.rollback(1)
+                self._ask(self._matcher.rollback, 1)
             if self._end == len(self.consumed):
                 self._end = None
 
@@ -110,10 +110,10 @@ class Constraint:
         if self._end is not None:
             return None
         if not self.error:
-            self._matcher.unsafe_compute_mask_ptr(self._bits.ctypes.data, self._bits.nbytes)
-            if self._matcher.is_error():
-                self.error = " ".join(self._matcher.get_error().split())[:300]
-            elif self._bits.any():
+            self._ask(self._matcher.unsafe_compute_mask_ptr, self._bits.ctypes.data, self._bits.nbytes)
+            self.error = self.error or self._words()
+        if not self.error:
+            if self._bits.any():
                 if (self._bits == -1).all():
                     return None
                 return _BYTES.take(self._bits.view(np.uint8), axis=0).reshape(-1)[: self._vocabulary]
@@ -122,3 +122,15 @@ class Constraint:
         row = np.full(self._vocabulary, _FORBIDDEN)
         row[self._eos] = 0
         return row
+
+    def _ask(self, method: Callable[..., Any], *arguments: int) -> Any:
+        """What the matcher answers; None, with `error` set, where it raises."""
+        try:
+            return method(*arguments)
+        except Exception as error:
+            self.error = f"the grammar cannot be followed: {error}"[:300]
+            return None
+
+    def _words(self) -> str:
+        """What the matcher says is wrong; empty where nothing is."""
+        return " ".join(self._matcher.get_error().split())[:300]

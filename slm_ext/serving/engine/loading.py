@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
-from mlx_lm.models.cache import can_trim_prompt_cache, make_prompt_cache
+from mlx_lm.generate import maybe_quantize_kv_cache
+from mlx_lm.models.cache import KVCache, make_prompt_cache
 from mlx_lm.utils import load, load_config
 
 from slm_ext.serving.identity import Identity, folder_identity
@@ -26,6 +27,7 @@ class LoadedModel:
         identity: what was loaded, hashed here.
         window: tokens of prompt and answer together.
         vocabulary: size of a row of logits.
+        trimmable: whether its KV cache, however full, can be cut back to a beginning of what it holds.
         kv_group: numbers that share a scale in a quantized KV cache.
         batching: whether several requests are decoded at the same time.
         notes: what the settings switch off, in words.
@@ -49,16 +51,30 @@ class LoadedModel:
         self.eos_ids = sorted(self.tokenizer.eos_token_ids)
         cache = self.new_cache()
         first = mx.array([[self.eos_ids[0] if self.eos_ids else 0]])
-        self.vocabulary = int(self.model(first, cache=cache[: len(self.model.layers)]).shape[-1])
+        unusual = sorted({type(layer).__name__ for layer in cache if type(layer) is not KVCache})
+        self.trimmable = not unusual  # others forget what they held: a sliding window as soon as it is full
+        if self.draft is not None and unusual:
+            raise ValueError(
+                f"a draft model needs models whose KV cache can be trimmed; one of these has {', '.join(unusual)}"
+            )
+        if config.kv_bits and unusual:
+            raise ValueError(
+                f"kv_bits needs a model that keeps plain keys and values in every layer; this one has "
+                f"{', '.join(unusual)}, which mlx-lm cannot quantize"
+            )
+        self.vocabulary = self._prove(first, cache)
         self.kv_group = _kv_group(cache) if config.kv_bits else 0
-        self.trimmable = can_trim_prompt_cache(cache)
+        if config.kv_bits:
+            maybe_quantize_kv_cache(cache, 0, self.kv_group, config.kv_bits)
+            try:
+                self._prove(first, cache)
+            except Exception as error:
+                raise ValueError(f"kv_bits: this architecture cannot read a quantized KV cache ({error})") from error
         self.wire_format = detect(
             self.template_text, getattr(self.tokenizer, "init_kwargs", {}).get("tool_parser_type")
         )
         self.notes = self._notes(cache)
         self.batching = not self.notes
-        if self.draft is not None and not self.trimmable:
-            raise ValueError("a draft model needs a model whose KV cache can be trimmed; this one's cannot")
 
     @property
     def template_text(self) -> str | None:
@@ -79,6 +95,13 @@ class LoadedModel:
         if backend is None:
             raise ValueError(f"{self.config.model_id} has no fast tokenizer, so no grammar can be enforced")
         return backend.to_str()
+
+    def _prove(self, tokens: mx.array, cache: list[Any]) -> int:
+        """Take `tokens` through the model, and the draft. Returns the size of a row of logits."""
+        layers = len(self.model.layers)
+        logits = self.model(tokens, cache=cache[:layers])
+        mx.eval(logits, self.draft(tokens, cache=cache[layers:]) if self.draft is not None else [])
+        return int(logits.shape[-1])
 
     def _notes(self, cache: list[Any]) -> list[str]:
         notes = []

@@ -28,13 +28,12 @@ class PrefixCache:
     def fetch(self, ids: list[int]) -> tuple[list[Any] | None, int]:
         """A copy of the best cache for `ids`, and how many of its first tokens it holds: at most all but the last."""
         cache, rest = self._lru.fetch_nearest_cache(_MODEL, ids)
-        if cache is None:
-            return None, 0
-        if rest:
-            return cache, len(ids) - len(rest)
-        if can_trim_prompt_cache(cache) and trim_prompt_cache(cache, 1) == 1:
-            return cache, len(ids) - 1
-        return None, 0
+        if cache is not None and not rest:
+            if can_trim_prompt_cache(cache) and trim_prompt_cache(cache, 1) == 1:
+                return cache, len(ids) - 1
+            cache, rest = self._lru.fetch_nearest_cache(_MODEL, ids[:-1])
+            rest = [*rest, ids[-1]]
+        return (cache, len(ids) - len(rest)) if cache is not None else (None, 0)
 
     def store(self, ids: list[int], cache: list[Any]) -> None:
         """Keep `cache`, which holds exactly `ids`; it must not be used any more."""

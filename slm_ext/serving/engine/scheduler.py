@@ -17,7 +17,6 @@ from collections.abc import Callable
 from typing import Any
 
 import mlx.core as mx
-from mlx_lm.models.cache import trim_prompt_cache
 
 from .batch import Batch, merged
 from .config import EngineConfig
@@ -149,27 +148,38 @@ class Scheduler(threading.Thread):
             room = self._decoder.capacity - self.in_flight
             admitted = [self._waiting.popleft() for _ in range(min(room, len(self._waiting)))]
         changed = self._drop_cancelled(gone)
-        self._admit(admitted)
+        changed += self._admit(admitted)
         changed += self._decode()
         changed += self._prefill()
         if changed:
             self._changed(changed)
 
-    def _admit(self, jobs: list[Job]) -> None:
+    def _admit(self, jobs: list[Job]) -> list[Job]:
+        """Begin with `jobs`. Returns those that failed."""
+        failed = []
         for job in jobs:
-            cache, job.cached = self._prefixes.fetch(job.prompt.ids)
-            self._prefilling.append(Prefill(job, cache or self.loaded.new_cache(), job.cached))
+            try:
+                cache, job.cached = self._prefixes.fetch(job.prompt.ids)
+                self._prefilling.append(Prefill(job, cache or self.loaded.new_cache(), job.cached))
+            except Exception as error:
+                failed += self._failed([job], f"the prefix cache failed: {error}")
+        return failed
 
     def _drop_cancelled(self, gone: list[Job]) -> list[Job]:
         """End `gone`, which had not begun, and every job that was cancelled on its way."""
         for prefill in [p for p in self._prefilling if p.job.cancelled]:
             self._prefilling.remove(prefill)
-            self._prefixes.store(prefill.job.prompt.ids[: prefill.done], prefill.cache)
+            self._keep(self._prefixes.store, prefill.job.prompt.ids[: prefill.done], prefill.cache)
             gone.append(prefill.job)
-        gone += self._release([job for job in self._decoder.jobs if job.cancelled])
+        failed, cancelled = [], [job for job in self._decoder.jobs if job.cancelled]
+        try:
+            self._release(cancelled)
+        except Exception as error:
+            failed = self._failed(self._drain(prefilling=False), f"generation failed: {error}")
+        gone += [job for job in cancelled if not job.finish]
         for job in gone:
             job.end("cancelled", None)
-        return gone
+        return gone + failed
 
     def _decode(self) -> list[Job]:
         """One step for the running streams. Returns the jobs somebody should look at."""
@@ -182,12 +192,7 @@ class Scheduler(threading.Thread):
             self._release(finished)
             self._failures = 0
         except Exception as error:
-            traceback.print_exc()
-            self._failures += 1
-            if self._failures >= _FATAL_FAILURES:
-                print(f"generation failed {self._failures} times in a row; ending", file=sys.stderr, flush=True)
-                self._fatal()
-            return [job for job in self._drain(prefilling=False) if self._lost(job, f"generation failed: {error}", 500)]
+            return self._failed(self._drain(prefilling=False), f"generation failed: {error}")
         return [job for job, _ in given if job.stream or job.finish]
 
     def _accept(self, job: Job, token: int) -> bool:
@@ -220,36 +225,38 @@ class Scheduler(threading.Thread):
                 return []
             self._enter(group, cache)
         except Exception as error:
-            traceback.print_exc()
             self._leave_row(group)
-            return [p.job for p in group if self._lost(p.job, f"prefill failed: {error}", 500)]
+            return self._failed([p.job for p in group], f"prefill failed: {error}")
         self._leave_row(group)
         return []
 
     def _enter(self, group: list[Prefill], cache: list[Any] | None) -> None:
         """Hand over prompts that are in; `cache` is theirs where they were prefilled together."""
-        if isinstance(self._decoder, Solo):
-            self._decoder.join(group[0].job, group[0].cache)
-            return
         for prefill in group:
             if not self.loaded.trimmable and prefill.done > prefill.job.cached:
-                self._prefixes.snapshot(prefill.job.prompt.ids[: prefill.done], prefill.cache)
-        self._decoder.join([p.job for p in group], cache or merged([p.cache for p in group]))
+                self._keep(self._prefixes.snapshot, prefill.job.prompt.ids[: prefill.done], prefill.cache)
+        if isinstance(self._decoder, Solo):
+            self._decoder.join(group[0].job, group[0].cache)
+        else:
+            self._decoder.join([p.job for p in group], cache or merged([p.cache for p in group]))
 
     def _leave_row(self, group: list[Prefill]) -> None:
         for prefill in group:
             self._prefilling.remove(prefill)
 
-    def _release(self, jobs: list[Job]) -> list[Job]:
+    def _release(self, jobs: list[Job]) -> None:
         """Take jobs out of the decoder and keep their caches."""
-        if not jobs:
-            return []
-        for job, cache in self._decoder.leave(jobs):
-            ids = [*job.prompt.ids, *job.ids]
-            held = _held(cache, len(ids))
-            if held == len(ids) or self.loaded.trimmable:
-                self._prefixes.store(ids[: _level(cache, held)], cache)
-        return jobs
+        if jobs:
+            for ids, cache in self._decoder.leave(jobs):
+                self._keep(self._prefixes.store, ids, cache)
+
+    @staticmethod
+    def _keep(store: Callable[[list[int], list[Any]], None], ids: list[int], cache: list[Any]) -> None:
+        """Put a cache among the prefixes; where that fails, nothing but the cache is lost."""
+        try:
+            store(ids, cache)
+        except Exception:
+            traceback.print_exc()
 
     def _drain(self, prefilling: bool = True) -> list[Job]:
         """Every job that has begun; nothing of them is kept."""
@@ -262,6 +269,15 @@ class Scheduler(threading.Thread):
         mx.clear_cache()
         return jobs
 
+    def _failed(self, jobs: list[Job], message: str) -> list[Job]:
+        """An exception is being handled that `jobs` pay for. The third before any step succeeds ends the process."""
+        traceback.print_exc()
+        self._failures += 1
+        if self._failures >= _FATAL_FAILURES:
+            print(f"{self._failures} failures in a row; ending", file=sys.stderr, flush=True)
+            self._fatal()
+        return [job for job in jobs if job.finish or self._lost(job, message, 500)]
+
     @property
     def _decoder(self) -> Batch | Solo:
         if self._running is None:
@@ -273,18 +289,3 @@ class Scheduler(threading.Thread):
         code = "generation_failed" if status == 500 else "stopping"
         job.fail(ApiError(status, message, code=code))
         return True
-
-
-def _held(cache: list[Any], most: int) -> int:
-    """Tokens that every layer of `cache` holds; `most` where a layer does not tell."""
-    sizes = [layer.offset for layer in cache if isinstance(getattr(layer, "offset", None), int)]
-    return min([most, *sizes])
-
-
-def _level(cache: list[Any], held: int) -> int:
-    """Cut every layer down to `held` tokens: a draft's cache and its target's may differ by some. Returns `held`."""
-    for layer in cache:
-        extra = layer.offset - held if isinstance(getattr(layer, "offset", None), int) else 0
-        if extra > 0:
-            trim_prompt_cache([layer], extra)
-    return held

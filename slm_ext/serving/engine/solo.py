@@ -6,6 +6,7 @@ from typing import Any
 
 import mlx.core as mx
 from mlx_lm.generate import generate_step, speculative_generate_step
+from mlx_lm.models.cache import trim_prompt_cache
 
 from .batch import ids_of, logprob_of
 from .constraint import Constraint
@@ -60,19 +61,34 @@ class Solo:
             job.logprobs.append(logprob_of(logprobs, int(token), job.top_logprobs))
         return [(job, int(token))]
 
-    def leave(self, jobs: list[Job]) -> list[tuple[Job, list[Any]]]:
-        """Let the stream go. Returns it with its cache, which may lack its last tokens."""
+    def leave(self, jobs: list[Job]) -> list[tuple[list[int], list[Any]]]:
+        """Let the stream go. Returns the tokens that its cache holds, and the cache."""
         if not jobs or self._tokens is None:
             return []
         self._tokens.close()  # takes back what a draft put into the caches in vain
-        left = [(self.jobs[0], self._cache)]
+        job, cache = self.jobs[0], self._cache
+        held = [*job.prompt.ids, *job.ids] if job.ids else job.prompt.ids[:-1]  # without a step nothing went in
+        held = held[: _level(cache, len(held))]
         self.jobs, self._cache, self._tokens = [], [], None
-        return left
+        return [(held, cache)]
 
     @property
     def nbytes(self) -> int:
         """Bytes of the keys and values."""
         return sum(layer.nbytes for layer in self._cache)
+
+
+def _level(cache: list[Any], most: int) -> int:
+    """Cut every layer down to what all of them hold, `most` tokens or fewer: a draft and its target may differ.
+
+    Returns that number. Layers that do not tell hold `most`.
+    """
+    telling = [layer for layer in cache if isinstance(getattr(layer, "offset", None), int)]
+    held = min([most, *(layer.offset for layer in telling)])
+    for layer in telling:
+        if layer.offset > held:
+            trim_prompt_cache([layer], layer.offset - held)
+    return held
 
 
 def _behind(ids: list[int], processor: Any) -> Any:

@@ -104,6 +104,7 @@ class Engine:
         weights: the folder that is loaded.
         token: empty lets everybody in.
         environment: further variables.
+        program: Python code run in the engine's place, its configuration being `sys.argv[1]`.
         config: fields of EngineConfig.
     """
 
@@ -114,6 +115,7 @@ class Engine:
         *,
         token: str = TOKEN,
         environment: dict[str, str] | None = None,
+        program: str = "",
         **config: Any,
     ):
         place.mkdir(parents=True, exist_ok=True)
@@ -128,7 +130,8 @@ class Engine:
         inherited = {**os.environ, **preload_environment(dict(os.environ)), **(environment or {})}
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "slm_ext.serving.engine", str(place / "config.json")],
+                [sys.executable, *(["-c", program] if program else ["-m", "slm_ext.serving.engine"]),
+                 str(place / "config.json")],
                 cwd=ROOT, env={**inherited, "SLM_ENGINE_TOKEN": token}, stdout=log, stderr=log,
             )  # fmt: skip
 

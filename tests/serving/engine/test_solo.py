@@ -11,9 +11,14 @@ import pytest
 pytestmark = pytest.mark.mlx
 pytest.importorskip("mlx_lm")
 
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
+
+from slm_ext.serving.engine.constraint import Grammars
+from slm_ext.testing.random_model import write_random_model
+from slm_ext.toolcalls.grammar import json_grammar
 
 from ..conftest import wait_until
+from .inside import answer, scheduling
 from .server import tool
 from .test_batches import FORMAT, KINDS, ask, heard
 
@@ -53,6 +58,47 @@ def test_a_draft_changes_no_answer(engine, solos, kind):
     expected = heard(ask(engine, kind))
     assert heard(ask(solos["draft"], kind)) == expected
     assert heard(ask(solos["draft"], kind)) == expected  # from the prefix cache
+
+
+@pytest.fixture(scope="module")
+def random_models(tmp_path_factory):
+    """A target, and drafts: one that is never right, one that is right now and then."""
+    place = tmp_path_factory.mktemp("random")
+    folders = {"target": write_random_model(place / "target", hidden=128, seed=1)}
+    folders["never"] = write_random_model(place / "never", layers=1, seed=2)
+    folders["sometimes"] = write_random_model(place / "sometimes", hidden=128, seed=1)
+    weights, rng = load_file(folders["target"] / "model.safetensors"), np.random.default_rng(3)
+    for name in weights:
+        weights[name] = weights[name] + 0.1 * weights[name].std() * rng.standard_normal(weights[name].shape, np.float32)
+    save_file(weights, str(folders["sometimes"] / "model.safetensors"), metadata={"format": "mlx"})
+    return folders
+
+
+def test_a_draft_of_other_weights_changes_no_answer(random_models):
+    """Free, penalized and under a grammar; also when the conversation goes on from what the caches kept."""
+    tokenizer = (random_models["target"] / "tokenizer.json").read_text()
+    grammar = json_grammar({"type": "array", "items": {"enum": ["red", "green", 1, 22]}, "minItems": 6})
+
+    def heard(scheduler) -> list[list[int]]:
+        loaded, given = scheduler.loaded, []
+        grammars = Grammars(tokenizer, loaded.vocabulary, loaded.eos_ids)
+        for prompt in ([300], list(range(310, 350))):
+            for _ in range(2):
+                free = answer(scheduler, prompt, 40)
+                bound = answer(scheduler, prompt, 40, constraint=grammars.constraint(grammar), logit_bias={})
+                penalized = answer(scheduler, prompt, 25, frequency_penalty=0.7)
+                on = answer(scheduler, [*prompt, *free.ids, 400], 20)
+                assert on.cached >= len(prompt) + 40 - 1 - 4  # a draft's guesses are not kept
+                assert not bound.constraint.error
+                given += [job.ids for job in (free, bound, penalized, on)]
+        return given
+
+    with scheduling(random_models["target"]) as scheduler:
+        expected = heard(scheduler)
+    assert len({tuple(ids) for ids in expected}) == len(expected) / 2
+    for draft in ("never", "sometimes"):
+        with scheduling(random_models["target"], draft_model=str(random_models[draft]), num_draft_tokens=4) as drafted:
+            assert heard(drafted) == expected, draft
 
 
 @pytest.mark.parametrize("kind", KINDS)
