@@ -11,6 +11,7 @@ pytestmark = pytest.mark.mlx
 pytest.importorskip("mlx_lm")
 
 from ..conftest import wait_until
+from .inside import finished, new_job, scheduling
 from .server import tool
 
 EOS = "1522"
@@ -74,6 +75,24 @@ def test_seeds_do_not_serialize(engine):
         answers = [pool.submit(engine.complete, "x =", seed=seed, **fields) for seed in range(4)]
         wait_until(lambda: engine.info["progress"]["in_flight"] == 4)
         assert len({answer.result().text for answer in answers}) == 4
+
+
+def test_a_seed_does_not_empty_the_batch(weights):
+    """While a seeded answer grows, the one that was there before grows too."""
+    plain, seeded = new_job([300, 301], 1000), new_job([400, 401], 30, temperature=1.0, seed=5)
+    seen: list[tuple[int, int]] = []
+
+    def changed(jobs) -> None:
+        if seeded.ids and not plain.finish:
+            seen.append((len(plain.ids), len(seeded.ids)))
+
+    with scheduling(weights, changed=changed) as scheduler:
+        scheduler.submit(plain)
+        wait_until(lambda: plain.ids)
+        scheduler.submit(seeded)
+        assert finished([seeded, plain]) == ["length", "length"]
+    first = seen[0][0] - 1
+    assert seen[:30] == [(first + step, step) for step in range(1, 31)]
 
 
 def test_a_second_turn_prefills_only_what_is_new(engine):
