@@ -36,14 +36,18 @@ ARCHITECTURES = {
                "layer_norm_epsilon": 1e-5, "conv_kernel": 4, "n_groups": 1, "use_bias": False, "use_conv_bias": True,
                "time_step_limit": [0.0, 100.0], "time_step_rank": "auto"},
 }  # fmt: skip
+LATENT = {"num_hidden_layers": 1, "num_key_value_heads": 2, "kv_lora_rank": 32, "q_lora_rank": 32,
+          "qk_rope_head_dim": 32, "qk_nope_head_dim": 32, "v_head_dim": 32, "first_k_dense_replace": 1,
+          "n_routed_experts": 2, "n_shared_experts": 1, "moe_intermediate_size": 32}  # fmt: skip
+"""deepseek_v3: its cache is a plain one, but attention reads it in a way of its own."""
 PROMPT = list(range(300, 340))
 """Longer than the sliding window."""
 
 
-def write(folder: Path, kind: str) -> Path:
+def write(folder: Path, kind: str, shape: dict) -> Path:
     """A folder of random weights that `mlx_lm.load` takes, with flywheel-tiny's tokenizer."""
     folder.mkdir()
-    config = COMMON | ARCHITECTURES[kind] | {"model_type": kind}
+    config = COMMON | shape | {"model_type": kind}
     (folder / "config.json").write_text(json.dumps(config))
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(TINY / name, folder / name)
@@ -58,7 +62,7 @@ def write(folder: Path, kind: str) -> Path:
 def folders(tmp_path_factory) -> dict[str, Path]:
     place = tmp_path_factory.mktemp("architectures")
     plain = write_random_model(place / "llama")
-    return {kind: write(place / kind, kind) for kind in ARCHITECTURES} | {"llama": plain}
+    return {kind: write(place / kind, kind, shape) for kind, shape in ARCHITECTURES.items()} | {"llama": plain}
 
 
 @pytest.fixture(scope="module", params=ARCHITECTURES)
@@ -139,6 +143,14 @@ def test_what_such_a_model_cannot_is_said_at_load(folders, kind):
         ):
             pass
     with pytest.raises(ValueError, match=f"kv_bits .*{cache}.* cannot quantize"), scheduling(folders[kind], kv_bits=8):
+        pass
+
+
+def test_a_quantized_cache_is_tried_at_load(tmp_path):
+    folder = write(tmp_path / "model", "deepseek_v3", LATENT)
+    with scheduling(folder) as scheduler:
+        assert answer(scheduler, PROMPT, 2).finish == "length"
+    with pytest.raises(ValueError, match="kv_bits: this architecture cannot read"), scheduling(folder, kv_bits=8):
         pass
 
 
