@@ -20,7 +20,7 @@ __all__ = ["curve", "main", "report"]
 
 
 def report(log: list[dict], export: dict, evals: list[dict], config: ModelConfig, parameters: int) -> str:
-    """The page as Markdown."""
+    """The page as Markdown. Kinds of bug and families are told of the first evaluation of each kind of tasks."""
     last = log[-1]
     trained, held = families.trained(), families.held_out()
     parts = [
@@ -76,7 +76,8 @@ def report(log: list[dict], export: dict, evals: list[dict], config: ModelConfig
         ),
         *_paired(evals),
     ]  # fmt: skip
-    for e in evals:
+    first = {e["held_out_families"]: e for e in reversed(evals)}  # of each kind of tasks the one named first
+    for e in first.values():
         name = "held-out families" if e["held_out_families"] else "trained families"
         name += f", engine {_mode(e)[0]}, constraints {_mode(e)[1]}"
         parts += [f"### By kind of bug, {name}", _counts("kind", e["kind"])]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from typing import Any
+from typing import Any, NamedTuple
 
 from .errors import ApiError
 
@@ -36,6 +36,13 @@ class Prompt:
         return hashlib.sha256(self.text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+class _Known(NamedTuple):
+    """Tokens of a text that was generated to its end, or only to its limit."""
+
+    ids: list[int]
+    cut: bool
+
+
 class Prompts:
     """Renders and tokenizes for one model. Call it from one thread at a time: tokenizers are not made for more.
 
@@ -47,12 +54,13 @@ class Prompts:
 
     def __init__(self, tokenizer: Any, template_args: dict[str, Any] | None = None, window: int | None = None):
         self._tokenizer, self._template_args = tokenizer, template_args or {}
-        self._known: OrderedDict[str, list[int]] = OrderedDict()
+        self._known: OrderedDict[str, _Known] = OrderedDict()
         self._lock = threading.Lock()
         self._window = window
         self._longest = max(map(len, tokenizer.get_vocab()))  # characters of one token
         added = getattr(tokenizer, "added_tokens_decoder", {})
         self._splits = not any(getattr(added.get(i), "rstrip", False) for i in tokenizer.eos_token_ids)
+        self._walls = tuple(str(token) for token in added.values() if not (token.lstrip or token.single_word))
 
     def chat(self, messages: list[dict], tools: list[dict] | None, template_args: dict[str, Any] | None) -> Prompt:
         """The conversation, rendered by the model's chat template, up to where the assistant speaks.
@@ -96,14 +104,15 @@ class Prompts:
         """Remember the tokens behind `prompt` and its finished answer, `ids` being those that follow the prompt's.
 
         Args:
-            stopped_by: the end token among them, by which the model ended its turn; without one nothing is remembered,
-                since text cut anywhere else would be tokenized together with what follows it.
+            stopped_by: the end token among them, by which the model ended its turn; None where it was cut.
         """
-        if stopped_by is None or not self._splits:  # an end token may swallow the blanks behind it
-            return
-        end = self._tokenizer.convert_ids_to_tokens(stopped_by)
+        end = ""
+        if stopped_by is not None:
+            if not self._splits:  # an end token may swallow the blanks behind it
+                return
+            end = self._tokenizer.convert_ids_to_tokens(stopped_by)
         with self._lock:
-            self._known[prompt.text + answer + end] = prompt.ids + ids
+            self._known[prompt.text + answer + end] = _Known(prompt.ids + ids, cut=stopped_by is None)
             while len(self._known) > KEPT:
                 self._known.popitem(last=False)
 
@@ -115,14 +124,19 @@ class Prompts:
                 code="context_length_exceeded", param="messages", context_tokens=self._window, prompt_tokens=least,
             )  # fmt: skip
 
+    def _fits(self, known: _Known, text: str, key: str) -> bool:
+        """Whether no token can reach from a known text into what follows it: one that was cut needs a tag behind it."""
+        return not known.cut or text.startswith(self._walls, len(key))
+
     def _encode(self, text: str) -> list[int]:
         self._refuse_long(text)
         with self._lock:
-            known = [key for key in self._known if text.startswith(key)]
+            known = [key for key, value in self._known.items() if text.startswith(key) and self._fits(value, text, key)]
             best = max(known, key=len, default="")
+            head = []
             if best:
                 self._known.move_to_end(best)
-            head = list(self._known.get(best, ()))
+                head = list(self._known[best].ids)
         rest = text[len(best) :]
         ids = head + (self._tokenizer.encode(rest, add_special_tokens=False) if rest else [])
         if not ids:

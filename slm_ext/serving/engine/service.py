@@ -247,7 +247,7 @@ class Service:
 
     def _job_changed(self, jobs: list[Job]) -> None:
         for job in jobs:
-            if job.finish in ("stop", "length"):
+            if job.finish == "length" or job.stopped_by is not None:  # a stop text leaves tokens that say more
                 self.ready.prompts.learn(job.prompt, job.text, job.ids, job.stopped_by)
         assert self._loop is not None  # the thread is started with it
         if not self._loop.is_closed():

@@ -40,6 +40,16 @@ def test_a_conversation_that_returns_has_the_tokens_of_a_new_one(tmp_path, swall
     assert known.chat(MORE, None, None).ids == fresh
 
 
+def test_an_answer_that_was_cut_is_known_where_a_tag_follows(tmp_path):
+    known = prompts(tmp_path / "model", False)
+    first = known.chat(TURNS, None, None)
+    letters = [known._tokenizer.encode(letter, add_special_tokens=False)[0] for letter in "yes"]
+    known.learn(first, "yes", letters, None)
+    assert known.chat(MORE, None, None).ids[: len(first.ids) + 4] == [*first.ids, *letters, EOS]
+    longer = [*TURNS, {"role": "assistant", "content": "yesterday"}]
+    assert known.chat(longer, None, None).ids == prompts(tmp_path / "new", False).chat(longer, None, None).ids
+
+
 def test_unusual_spelling_is_kept(tmp_path):
     known = prompts(tmp_path / "model", False)
     first = known.chat(TURNS, None, None)
