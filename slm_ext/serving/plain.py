@@ -50,9 +50,7 @@ def check_flags(flags: dict[str, str], server_source: Path, attempted: str) -> N
 
 def _notes(spec) -> list[str]:
     causes = {"a draft model": spec.draft_model, f"a KV cache of {spec.kv_bits} bits": spec.kv_bits}
-    return [
-        f"{cause}: requests are answered one at a time (no batching)" for cause, there in causes.items() if there
-    ]
+    return [f"{cause}: requests are answered one at a time (no batching)" for cause, there in causes.items() if there]
 
 
 def plain_launch(provider) -> Launch:

@@ -11,12 +11,13 @@ this while it writes.
 from slm_ext.toolcalls.call import Parsed, ToolCall
 from slm_ext.toolcalls.fenced import parse_fenced, render_fenced
 from slm_ext.toolcalls.formats import FORMATS, WireFormat, detect, wire_format
-from slm_ext.toolcalls.grammar import GrammarError, Thinking, call_grammar, json_grammar
+from slm_ext.toolcalls.grammar import GrammarError, call_grammar, json_grammar
 from slm_ext.toolcalls.hermes import parse_hermes, render_hermes
 from slm_ext.toolcalls.native import parse_native
 from slm_ext.toolcalls.qwen3_coder import looks_like_call, parse_qwen3_coder, render_qwen3_coder
 from slm_ext.toolcalls.rejection import Rejection
 from slm_ext.toolcalls.schema import coerce, validate
+from slm_ext.toolcalls.thinking import Thinking
 from slm_ext.toolcalls.vocabulary import Vocabulary
 
 __all__ = [

@@ -18,44 +18,15 @@ from slm_ext.toolcalls.domains import Case, Domain, cases_of, grouped
 from slm_ext.toolcalls.fenced import line_name
 from slm_ext.toolcalls.formats import WireFormat, wire_format
 from slm_ext.toolcalls.grammar_values import JsonValues, TextValues
-from slm_ext.toolcalls.lark import ANY_TEXT, GrammarError, Lark, containing, escape, quote
+from slm_ext.toolcalls.lark import ANY_TEXT, GrammarError, Lark, containing, quote
 from slm_ext.toolcalls.lowering import lower
 from slm_ext.toolcalls.qwen3_coder import tag_name
 from slm_ext.toolcalls.schema import argument_schema, names, parameters
+from slm_ext.toolcalls.thinking import NO_THINKING, Thinking
 
-__all__ = ["GrammarError", "Thinking", "call_grammar", "json_grammar"]
+__all__ = ["GrammarError", "call_grammar", "json_grammar"]
 
 _LINES = "/\\n{0,2}/"
-
-
-@dataclass(frozen=True)
-class Thinking:
-    """Where a reply thinks, and between which tags.
-
-    Attributes:
-        opened: the prompt ends inside thinking: text up to `end` comes first.
-        own: the model thinks of its own accord, so a reply may begin with `start`, text and `end` whatever else it has
-            to be. Free text may begin so in any case.
-    """
-
-    opened: bool = False
-    own: bool = False
-    start: str = "<think>"
-    end: str = "</think>"
-
-    @property
-    def rest(self) -> str:
-        """A terminal's expression: thinking that has begun."""
-        return f"/(?s:.*){escape(self.end)}/"
-
-    @property
-    def whole(self) -> str:
-        return rf"/[ \t\r\n]*{escape(self.start)}(?s:.*){escape(self.end)}/"
-
-    @property
-    def begun(self) -> str:
-        """Every text that opens with thinking."""
-        return rf"/[ \t\r\n]*{escape(self.start)}(?s:.*)/"
 
 
 def call_grammar(
@@ -66,7 +37,7 @@ def call_grammar(
     parallel: bool = True,
     domains: dict[str, list[dict]] | None = None,
     thought_chars: int = 0,
-    thinking: Thinking = Thinking(),
+    thinking: Thinking = NO_THINKING,
 ) -> str:
     """The grammar of a reply.
 
@@ -133,7 +104,7 @@ def call_grammar(
     return lark.text(" ".join([*parts, f"({free} | {calls})" if choice == "auto" else calls]))
 
 
-def json_grammar(schema: dict | bool, *, thinking: Thinking = Thinking()) -> str:
+def json_grammar(schema: dict | bool, *, thinking: Thinking = NO_THINKING) -> str:
     """The grammar of one JSON text: `response_format`'s `json_schema`.
 
     Args:
