@@ -8,8 +8,8 @@ is found by the pattern.
 from __future__ import annotations
 
 import re
-from re import _constants as sre  # ty: ignore[import-not-found]  # the parser's names; no public module has them
-from re import _parser  # ty: ignore[import-not-found]
+from re import _constants as sre  # ty: ignore  # the parser's names; no public module has them
+from re import _parser  # ty: ignore
 
 from slm_ext.toolcalls.lark import GrammarError, escape
 

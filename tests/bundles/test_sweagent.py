@@ -30,8 +30,13 @@ def swe_line(config, name, arguments):
 
 
 def test_sweagent_shows_the_same_schema(config):
-    assert config.tools == tool_schemas(BUNDLES)
-    assert json.dumps(config.tools) == json.dumps(tool_schemas(BUNDLES))
+    """Word for word, but that for a tool without arguments SWE-agent 1.1.0 writes empty lists, and main nothing."""
+    shown = json.loads(json.dumps(config.tools))
+    for tool in shown:
+        parameters = tool["function"]["parameters"]
+        if not parameters.get("properties"):
+            tool["function"]["parameters"] = {"type": parameters["type"]}
+    assert json.dumps(shown) == json.dumps(tool_schemas(BUNDLES))
 
 
 def test_no_tool_is_blocked_by_sweagents_filter(config):

@@ -2,7 +2,8 @@
 
     python managed_run.py REPORT.json [--interrupt-at FILE] -- COMMAND…
 
-With `--interrupt-at` the command gets one SIGINT as soon as FILE exists, as by Ctrl-C.
+With `--interrupt-at` the command gets a SIGINT as soon as FILE exists, as by Ctrl-C, and another one where it has not
+ended ten seconds later: SWE-agent takes one that comes while `bash -n` reads a command for that command's syntax error.
 """
 
 import json
@@ -20,12 +21,12 @@ def main() -> None:
     Path("/root/.bashrc").touch()
     process = subprocess.Popen(command, start_new_session=True)
     served: set[str] = set()
-    interrupted = False
+    interrupted_at = float("-inf")
     while process.poll() is None:
         served |= {line for line in processes().values() if "managed_engine.py" in line}
-        if options and not interrupted and Path(options[1]).exists():
+        if options and time.monotonic() - interrupted_at > 10 and Path(options[1]).exists():
             os.killpg(process.pid, signal.SIGINT)
-            interrupted = True
+            interrupted_at = time.monotonic()
         time.sleep(0.05)
     # A server without idle time is given back before the command ends.
     report.write_text(json.dumps({"code": process.returncode, "served": len(served), "left": processes()}))

@@ -63,8 +63,8 @@ def test_the_server_is_gone_when_the_run_raises(managed, tmp_path):
 
 
 def test_an_interrupt_leaves_no_process_and_keeps_the_records(managed, repo):
-    _, report, out = managed(repo, replies=[["pytest_run", {}]], interrupt_at="calls.jsonl")
-    assert report["code"] != 0
+    done, report, out = managed(repo, replies=[["pytest_run", {}]], interrupt_at="calls.jsonl")
+    assert report["code"] != 0, done.stdout + done.stderr
     assert report["left"] == {}
     assert json.loads((out / "calls.jsonl").read_text().splitlines()[0])["kind"] == "call"
 

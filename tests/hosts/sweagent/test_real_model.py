@@ -58,6 +58,6 @@ def test_the_model_fixes_the_demo(run, demo):
     verdict = subprocess.run([sys.executable, "-m", "pytest", "-q"], cwd=repo, capture_output=True, text=True)
     assert verdict.returncode == 0, verdict.stdout
     first = json.loads((out / "calls.jsonl").read_text().splitlines()[0])
-    assert first["identity"]["kind"] == "keeper"
+    assert first["identity"]["kind"] == "echoed"
     assert first["identity"]["weights_sha"]
     assert report["left"] == {}
