@@ -22,6 +22,7 @@ __all__ = ["OnEvent", "crash_loop", "end_orphan", "join_or_start", "writing"]
 
 OnEvent = Callable[[str, str], None]
 POLL_S = 0.02
+PORT_PATIENCE_S = 1.0
 
 
 def join_or_start(folder: Path, launch: Launch, tell: OnEvent) -> None:
@@ -103,7 +104,7 @@ def _start_keeper(folder: Path, launch: Launch) -> None:
 
 
 def _refuse_taken_port(launch: Launch) -> None:
-    if launch.port and not ports.is_free(launch.host, launch.port):
+    if launch.port and not _comes_free(launch.host, launch.port):
         ours = _server_on(launch.port)
         if ours is not None:
             name = ours.get("name") or ours["fingerprint"]
@@ -120,6 +121,16 @@ def _refuse_taken_port(launch: Launch) -> None:
             allowed="a free port, or `port: 0` to have one chosen",
             next_step=f"stop {who or 'that process'}, or set another port",
         )
+
+
+def _comes_free(host: str, port: int) -> bool:
+    """Whether a port is free, or soon: a server that has just died, or a passing connection, may hold it still."""
+    deadline = time.monotonic() + PORT_PATIENCE_S
+    while not ports.is_free(host, port):
+        if time.monotonic() > deadline or _server_on(port) is not None:
+            return False
+        time.sleep(POLL_S)
+    return True
 
 
 def _server_on(port: int) -> dict[str, Any] | None:

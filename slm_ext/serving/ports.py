@@ -29,8 +29,8 @@ def is_free(host: str, port: int) -> bool:
 def answers(host: str, port: int) -> bool:
     """Whether anybody accepts connections there."""
     try:
-        with socket.create_connection((host, port), timeout=0.5):
-            return True
+        with socket.create_connection((host, port), timeout=0.5) as connection:
+            return connection.getsockname() != connection.getpeername()  # TCP may connect a free port with itself
     except OSError:
         return False
 

@@ -102,6 +102,15 @@ def test_fixed_port_that_is_taken(fake, home):
     assert not list(home.glob("servers/*/server.log")), "nothing was started"
 
 
+def test_fixed_port_that_comes_free_in_a_moment(fake):
+    """As where the server before has just died."""
+    held = socket.create_server(("127.0.0.1", 0))
+    port = held.getsockname()[1]
+    threading.Timer(0.4, held.close).start()
+    with acquire(fake(port=port)) as handle:
+        assert f":{port}/" in handle.base_url
+
+
 def rob(note: Path) -> socket.socket:
     """Take the port that the fake engine was told to use, before it does."""
     wait_until(note.exists)
