@@ -118,6 +118,7 @@ class Keeper:
 
     def live(self) -> None:
         """From the first start, over the deaths, to the end. Raises Ended or EngineFailed."""
+        leases.left(self.folder)  # what was wished of the server before this one is over
         if self.token:
             states.write_text(self.folder / "token", self.token)
         while True:

@@ -271,6 +271,16 @@ def test_a_lease_too_short_to_be_seen_counts(fake, home):
     assert control.stop(control.servers()[0]["fingerprint"])
 
 
+def test_a_wish_of_the_server_before_does_not_hold(fake, home):
+    """Somebody gives a lease back only after the server was stopped."""
+    first = acquire(fake(ttl_s=500))
+    assert control.stop(control.servers()[0]["fingerprint"])
+    first.release()
+    with acquire(fake()) as handle:
+        pass
+    assert gone(handle.pid) and not control.servers()
+
+
 def test_stop_twice(fake, home):
     handle = acquire(fake())
     fingerprint = control.servers()[0]["fingerprint"]
