@@ -240,7 +240,7 @@ def memory_bytes() -> int:
 
 
 def default_cache_bytes() -> int:
-    """`PROMPT_CACHE_BYTES`, or a quarter of this machine's memory where that is less."""
+    """`PROMPT_CACHE_BYTES`, or a quarter of what a server may take here (`memory_bytes`) where that is less."""
     return min(PROMPT_CACHE_BYTES, memory_bytes() // 4)
 
 
