@@ -1,11 +1,13 @@
-"""Providers and profiles by name: what `--slm NAME` means.
+"""Providers, routers and profiles by name: what `--slm NAME` means.
 
     registry = load_registry()
     provider = registry.provider("flywheel-tiny")
     profile = registry.profile(provider.profile)
 
+    team = registry.team("flywheel-auto")
+
 `layers` says which files count, `entries` and `problems` how an entry becomes a `Provider` or an error with file and
-line, `provider`, `servers` and `profile` what can be written, `stock` what SWE-agent itself would be told. Importing
+line, `provider`, `router`, `policies`, `servers` and `profile` what can be written, `stock` what SWE-agent itself would be told. Importing
 this package imports nothing else.
 """
 
@@ -17,20 +19,32 @@ if TYPE_CHECKING:
     from .entries import lift_providers
     from .layers import MODEL_PREFIX, Registry, load_registry
     from .models import declared_tools_hash
+    from .policies import Budget, ContextPolicy, Price, StopPolicy, Strategy
     from .profile import Profile, Prompts
-    from .provider import Capabilities, Provider, Retry
+    from .provider import Capabilities, Provider, Replica, Retry
+    from .router import SUBTASKS, Router, Subtask, Team
     from .servers import ServerSpec
     from .stock import sweagent_model
 
 __all__ = [
     "MODEL_PREFIX",
+    "SUBTASKS",
+    "Budget",
     "Capabilities",
+    "ContextPolicy",
+    "Price",
     "Profile",
     "Prompts",
     "Provider",
     "Registry",
+    "Replica",
     "Retry",
+    "Router",
     "ServerSpec",
+    "StopPolicy",
+    "Strategy",
+    "Subtask",
+    "Team",
     "declared_tools_hash",
     "lift_providers",
     "load_registry",
@@ -38,6 +52,16 @@ __all__ = [
 ]
 
 _HOME = {
+    "SUBTASKS": "router",
+    "Budget": "policies",
+    "ContextPolicy": "policies",
+    "Price": "policies",
+    "Replica": "provider",
+    "Router": "router",
+    "StopPolicy": "policies",
+    "Strategy": "policies",
+    "Subtask": "router",
+    "Team": "router",
     "MODEL_PREFIX": "layers",
     "Capabilities": "provider",
     "Profile": "profile",

@@ -1,4 +1,4 @@
-"""Provider entries of one document, and how an entry becomes a `Provider` or an error with file and line."""
+"""Entries of one document, and how one becomes a `Provider`, a `Router` or an error with file and line."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from slm_ext.registry.documents import Document, KeyPath
 from slm_ext.registry.nearest import hint
 from slm_ext.registry.problems import validated
 from slm_ext.registry.provider import Provider
+from slm_ext.registry.router import Router
 from slm_ext.registry.servers import is_folder
 
 __all__ = ["SECTION", "Entry", "build", "entries_of", "lift_providers"]
@@ -31,18 +32,14 @@ REASONS = {
     "choose_api_key_by_thread": "one key per provider; write one provider per key",
     "litellm_model_registry": "prices are not tracked; set max_input_tokens and max_output_tokens here",
     "custom_tokenizer": "tokens are counted by the server",
-    "endpoints": "not built yet; give one api_base",
     "stall_timeout_s": "it belongs into the `server` block; for an endpoint of others use timeout_s",
-    "context": "not built yet; set max_input_tokens",
-    "budget": "not built yet; use per_instance_call_limit",
-    "roles": "not built yet",
 }
 """Fields of SWE-agent's model config, and planned ones, that are known and refused."""
 
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """One provider as written in one document; `prefix` is the path of keys that leads to it."""
+    """One provider or router as written in one document; `prefix` is the path of keys that leads to it."""
 
     name: str
     raw: Mapping[str, Any]
@@ -160,13 +157,19 @@ def _section(document: Document, section: Any, place: KeyPath) -> Iterator[Entry
         yield Entry(name, raw, document, (*place, name))
 
 
-def build(chain: list[Entry]) -> Provider:
-    """The provider of `chain`: an entry followed by those it extends, nearest first."""
+_ROUTERS_OWN = set(Router.model_fields) - set(Provider.model_fields)
+"""Fields that say that an entry is a router."""
+
+
+def build(chain: list[Entry]) -> Provider | Router:
+    """What `chain` says: an entry followed by those it extends, nearest first."""
     entry = chain[0]
     fields: dict[str, Any] = {}
     for link in reversed(chain):
         fields = _merged(fields, _normal(link))
     fields = {key: value for key, value in fields.items() if value is not None}  # `field:` alone means the default
+    if _ROUTERS_OWN & fields.keys():
+        return validated(Router, {**fields, "name": entry.name}, what=f"router {entry.name!r}", sources=chain)
     return validated(
         Provider,
         {"name": entry.name, **fields},
@@ -208,11 +211,13 @@ def _absolute(value: str, base: Path, field: str) -> str:
 def _merged(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """`above` over `below`: mappings merge, everything else replaces. A new place to answer replaces the old one."""
     merged = dict(below)
-    for one, other in (("api_base", "server"), ("server", "api_base")):
-        if above.get(one) is not None and other not in above:
-            merged.pop(other, None)
-            if one == "api_base":
-                merged.pop("revision", None)
+    places = ("api_base", "endpoints", "server")
+    if any(above.get(place) is not None for place in places):
+        for place in places:
+            if place not in above:
+                merged.pop(place, None)
+        if above.get("server") is None:
+            merged.pop("revision", None)
     for key, value in above.items():
         if isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
             merged[key] = _merged(merged[key], value)

@@ -17,6 +17,7 @@ from slm_ext.registry.entries import Entry, build, entries_of
 from slm_ext.registry.nearest import nearest
 from slm_ext.registry.profile import Profile, read_profile
 from slm_ext.registry.provider import Provider
+from slm_ext.registry.router import Router, Team
 
 __all__ = ["MODEL_PREFIX", "Registry", "load_registry"]
 
@@ -69,7 +70,7 @@ def _project_file(project: Path) -> Path | None:
 
 
 class Registry:
-    """Providers and profiles by name. Made by `load_registry`."""
+    """Providers, routers and profiles by name. Made by `load_registry`."""
 
     def __init__(self, layers: list[list[Entry]], profile_dirs: list[Path]):
         self._stacks: dict[str, list[Entry]] = {}
@@ -77,28 +78,34 @@ class Registry:
             for entry in layer:
                 self._stacks.setdefault(entry.name, []).append(entry)
         self._profile_dirs = profile_dirs
-        self._providers = {name: build(self._chain(stack[-1])) for name, stack in self._stacks.items()}
-        for name, provider in self._providers.items():
-            if provider.profile not in self.profile_names():
+        self._entries = {name: build(self._chain(stack[-1])) for name, stack in self._stacks.items()}
+        for name, entry in self._entries.items():
+            if isinstance(entry, Router):
+                self._check_members(entry)
+            if entry.profile is not None and entry.profile not in self.profile_names():
                 raise RegistryError(
-                    f"read provider {name!r}",
-                    seen=f"{self._place(name, 'profile')}: the profile {provider.profile!r}",
-                    allowed=_listed(provider.profile, self.profile_names()),
+                    f"read {_kind(entry)} {name!r}",
+                    seen=f"{self._place(name, 'profile')}: the profile {entry.profile!r}",
+                    allowed=_listed(entry.profile, self.profile_names()),
                 )
 
     def names(self) -> list[str]:
-        """Provider names in the order of their files."""
-        return list(self._providers)
+        """Every name that `--slm` takes, providers and routers, in the order of their files."""
+        return list(self._entries)
 
-    def provider(self, name: str) -> Provider:
-        """The provider called `name` or `slm/name`.
+    def provider_names(self) -> list[str]:
+        """Names of the providers, in the order of their files."""
+        return [name for name, entry in self._entries.items() if isinstance(entry, Provider)]
+
+    def entry(self, name: str) -> Provider | Router:
+        """The provider or router called `name` or `slm/name`.
 
         Raises:
             UnknownName: there is none; the message names the nearest and lists all.
         """
         key = name.strip().removeprefix(MODEL_PREFIX)
-        if key in self._providers:
-            return self._providers[key]
+        if key in self._entries:
+            return self._entries[key]
         raise UnknownName(
             f"find the provider {key!r}",
             seen="a blank name" if not key else "no provider of that name",
@@ -106,9 +113,37 @@ class Registry:
             next_step="slm providers",
         )
 
+    def provider(self, name: str) -> Provider:
+        """The provider called `name` or `slm/name`.
+
+        Raises:
+            UnknownName: there is none; the message names the nearest and lists all.
+            RegistryError: it is a router.
+        """
+        entry = self.entry(name)
+        if isinstance(entry, Provider):
+            return entry
+        raise RegistryError(
+            f"use {entry.name!r} as a provider",
+            seen=f"a router, over {', '.join(entry.members)}",
+            allowed="the name of one provider",
+            next_step=f"name one of its providers, e.g. {entry.default}",
+        )
+
+    def team(self, name: str) -> Team:
+        """What a run with `--slm name` has: a router's rules and providers, or one provider alone.
+
+        Raises:
+            UnknownName: there is no such entry.
+        """
+        entry = self.entry(name)
+        if isinstance(entry, Provider):
+            return Team.of(entry)
+        return Team(entry, {member: self.provider(member) for member in entry.members})
+
     def source(self, name: str) -> str:
         """``FILE:LINE`` of the entry that counts."""
-        return self._stacks[self.provider(name).name][-1].at()
+        return self._stacks[self.entry(name).name][-1].at()
 
     def profile_names(self) -> list[str]:
         """Names of the profiles there are."""
@@ -160,11 +195,36 @@ class Registry:
             chain.append(stack[-1])
         return chain
 
+    def _check_members(self, router: Router) -> None:
+        providers = self.provider_names()
+        for member in router.members:
+            if member not in providers:
+                entry = self._stacks[router.name][-1]
+                field = next((f for f in ("default", "subtasks", "rules", "fallback", "escalate") if _says(entry.raw.get(f), member)), "")  # fmt: skip
+                seen = "a router" if member in self._entries else "no provider of that name"
+                raise RegistryError(
+                    f"read router {router.name!r}",
+                    seen=f"{entry.at(field) if field else entry.at()}: {member!r}, {seen}",
+                    allowed=_listed(member, providers),
+                    next_step="slm providers",
+                )
+
     def _place(self, name: str, field: str) -> str:
         for link in self._chain(self._stacks[name][-1]):
             if link.has(field):
                 return link.at(field)
         return self.source(name)
+
+
+def _kind(entry: Provider | Router) -> str:
+    return "router" if isinstance(entry, Router) else "provider"
+
+
+def _says(value: Any, name: str) -> bool:
+    """Whether `name` stands anywhere in `value`."""
+    if isinstance(value, Mapping):
+        return any(_says(item, name) for item in value.values())
+    return any(_says(item, name) for item in value) if isinstance(value, list) else value == name
 
 
 def _listed(name: str, known: list[str]) -> str:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from slm_ext.registry.documents import Document, read_document
 from slm_ext.registry.fields import Count, Text
+from slm_ext.registry.policies import StopPolicy
 from slm_ext.registry.problems import validated
 
 __all__ = ["Profile", "Prompts", "read_profile"]
@@ -60,6 +61,8 @@ class Profile(BaseModel):
     """SWE-agent's. Empty: fitting a prompt into the window is completion's work."""
     step_limit: Count | None = None
     """Most model calls in one task."""
+    stop_policy: StopPolicy = Field(default_factory=StopPolicy)
+    """When a run that leads nowhere is ended."""
     tool_env: dict[str, str] = Field(default_factory=dict)
     """Environment variables of the tools."""
     sweagent: dict[str, Any] = Field(default_factory=dict)

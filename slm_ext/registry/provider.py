@@ -14,9 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 
 from slm_ext.errors import UsageError
 from slm_ext.registry.fields import Count, Endpoint, Fraction, Seconds, Temperature, Text, check_key, number
+from slm_ext.registry.policies import Budget, ContextPolicy, Price
 from slm_ext.registry.servers import ServerSpec
 
-__all__ = ["DUMMY_KEY", "Capabilities", "Provider", "Resample", "Retry", "secrets_in"]
+__all__ = ["DUMMY_KEY", "Capabilities", "Provider", "Replica", "Resample", "Retry", "secrets_in"]
 
 Tokens = Annotated[int, number, Field(ge=0)]
 
@@ -72,6 +73,18 @@ class Capabilities(BaseModel):
     logprobs: bool | None = None
     thinking: bool | None = None
     window: Count | None = None
+    output_limit: Count | None = None
+    """Most tokens of one reply."""
+
+
+class Replica(BaseModel):
+    """One of several endpoints that serve the same model."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: Endpoint
+    weight: Annotated[float, number, Field(gt=0, allow_inf_nan=False)] = 1
+    """Its share of the load."""
 
 
 class Retry(BaseModel):
@@ -103,7 +116,8 @@ class Resample(BaseModel):
 
 
 class Provider(BaseModel):
-    """One model under one name. Exactly one of `server` (we start it) and `api_base` (others run it) is set."""
+    """One model under one name. Exactly one of `server` (we start it), `api_base` and `endpoints` (others run it) is
+    set."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
@@ -112,6 +126,8 @@ class Provider(BaseModel):
     model: Text
     """What the endpoint calls the model. An entry may write it `name:`. Managed servers: defaults to `model_path`."""
     api_base: Endpoint | None = None
+    endpoints: list[Replica] = Field(default_factory=list)
+    """Several places that serve the same model; the least busy one is asked, and a run stays with it."""
     api_key: SecretStr | None = None
     """`$VARIABLE`, or a literal (never written anywhere); without one a dummy is sent."""
     server: ServerSpec | None = None
@@ -144,6 +160,17 @@ class Provider(BaseModel):
     """None: every reply counts as it comes."""
     per_instance_call_limit: Annotated[int, number, Field(ge=0)] = 0
     """Most model calls in one task; 0 leaves it to the profile's step limit."""
+    system: Text | None = None
+    """System text for this model in place of the profile's; small models do better with a short one."""
+    context: ContextPolicy = Field(default_factory=ContextPolicy)
+    """How a conversation is fitted into `max_input_tokens`."""
+    budget: Budget = Field(default_factory=Budget)
+    """Of one run."""
+    price: Price = Field(default_factory=Price)
+    roles: list[Literal["locate", "read", "plan", "edit", "test", "review", "summarize", "finish"]] = Field(
+        default_factory=list
+    )
+    """Subtasks that a router may give it; none: all."""
 
     extends: Text | None = None
     profile: Text = "default"
@@ -203,8 +230,10 @@ class Provider(BaseModel):
 
     @model_validator(mode="after")
     def _one_place(self) -> Provider:
-        if (self.api_base is None) == (self.server is None):
-            has = "both `api_base` and `server`" if self.server else "neither `api_base` nor `server`"
+        places = {"api_base": self.api_base, "endpoints": self.endpoints, "server": self.server}
+        given = [f"`{name}`" for name, value in places.items() if value]
+        if len(given) != 1:
+            has = " and ".join(given) if given else "none of `api_base`, `endpoints` and `server`"
             raise ValueError(f"has {has}; one of them says where the model answers")
         if self.server and self.revision != self.server.revision:
             raise ValueError(f"revision is {self.revision!r}, but server.revision is {self.server.revision!r}")
@@ -214,6 +243,20 @@ class Provider(BaseModel):
     def managed(self) -> bool:
         """Whether slm-ext starts and stops the server."""
         return self.server is not None
+
+    @property
+    def replicas(self) -> list[Replica]:
+        """Where others serve it; empty where we do."""
+        return [Replica(url=self.api_base)] if self.api_base else list(self.endpoints)
+
+    @property
+    def prompt_limit(self) -> int | None:
+        """Most tokens of a prompt: `max_input_tokens`, else what the declared window leaves beside the reply; the
+        `context.reserve_tokens` are taken off. None: unknown."""
+        limit = self.max_input_tokens
+        if not limit and self.capabilities.window:
+            limit = self.capabilities.window - self.max_output_tokens
+        return max(1, limit - self.context.reserve_tokens) if limit else None
 
     @property
     def constraints_in_effect(self) -> Literal["off", "calls", "grounded"] | None:

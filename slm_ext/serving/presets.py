@@ -59,7 +59,7 @@ def fitting(available: int, but: str = "") -> list[str]:
     found: list[tuple[int, str]] = []
     try:
         registry = load_registry()
-        providers = [registry.provider(name) for name in registry.names() if name != but]
+        providers = [registry.provider(name) for name in registry.provider_names() if name != but]
     except SlmError:
         return []
     for provider in providers:
