@@ -6,9 +6,10 @@
 
     team = registry.team("flywheel-auto")
 
-`layers` says which files count, `entries` and `problems` how an entry becomes a `Provider` or an error with file and
-line, `provider`, `router`, `policies`, `servers` and `profile` what can be written, `stock` what SWE-agent itself would be told. Importing
-this package imports nothing else.
+`layers` says which files count, `entries`, `composition` and `problems` how an entry becomes a `Provider`, a `Router`
+or an error with file and line, `references` what entries may say about each other; `provider`, `router`, `policies`,
+`servers` and `profile` what can be written, `stock` what SWE-agent itself would be told. Importing this package imports
+nothing else.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ _HOME = {
     "Subtask": "router",
     "Team": "router",
     "MODEL_PREFIX": "layers",
-    "Capabilities": "provider",
+    "Capabilities": "blocks",
     "Profile": "profile",
     "Prompts": "profile",
     "Provider": "provider",

@@ -1,40 +1,21 @@
-"""Entries of one document, and how one becomes a `Provider`, a `Router` or an error with file and line."""
+"""The entries that one document holds, each with its place. Next: `composition.py`, what they come to."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from slm_ext.errors import RegistryError
 from slm_ext.registry.documents import Document, KeyPath
 from slm_ext.registry.nearest import hint
-from slm_ext.registry.problems import validated
-from slm_ext.registry.provider import Provider
-from slm_ext.registry.router import Router
-from slm_ext.registry.servers import is_folder
 
-__all__ = ["SECTION", "Entry", "build", "entries_of", "lift_providers"]
+__all__ = ["SECTION", "Entry", "entries_of", "lift_providers"]
 
 SECTION = "slm_providers"
 _PLACES: tuple[tuple[str, ...], ...] = ((SECTION,), ("agent", "model", SECTION))
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-
-REASONS = {
-    "per_instance_cost_limit": "models here have no price list; limit calls with per_instance_call_limit, or leave 0",
-    "total_cost_limit": "models here have no price list; leave 0",
-    "api_version": "Azure deployments are not supported; give api_base of an OpenAI-compatible endpoint",
-    "convert_system_to_user": "not supported; put the system text into the profile's instance prompt",
-    "delay": "not supported; a local server queues its requests itself",
-    "fallbacks": "not supported; a fallback needs the record of who answered, which LiteLLM does not give",
-    "choose_api_key_by_thread": "one key per provider; write one provider per key",
-    "litellm_model_registry": "prices are not tracked; set max_input_tokens and max_output_tokens here",
-    "custom_tokenizer": "tokens are counted by the server",
-    "stall_timeout_s": "it belongs into the `server` block; for an endpoint of others use timeout_s",
-}
-"""Fields of SWE-agent's model config, and planned ones, that are known and refused."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,72 +136,3 @@ def _section(document: Document, section: Any, place: KeyPath) -> Iterator[Entry
                     f"read provider {name!r}", seen=f"{where}: the field {key!r}", allowed="field names"
                 )
         yield Entry(name, raw, document, (*place, name))
-
-
-_ROUTERS_OWN = set(Router.model_fields) - set(Provider.model_fields)
-"""Fields that say that an entry is a router."""
-
-
-def build(chain: list[Entry]) -> Provider | Router:
-    """What `chain` says: an entry followed by those it extends, nearest first."""
-    entry = chain[0]
-    fields: dict[str, Any] = {}
-    for link in reversed(chain):
-        fields = _merged(fields, _normal(link))
-    fields = {key: value for key, value in fields.items() if value is not None}  # `field:` alone means the default
-    if _ROUTERS_OWN & fields.keys():
-        return validated(Router, {**fields, "name": entry.name}, what=f"router {entry.name!r}", sources=chain)
-    return validated(
-        Provider,
-        {"name": entry.name, **fields},
-        what=f"provider {entry.name!r}",
-        sources=chain,
-        aliases={"model": "name"},
-        reasons=REASONS,
-    )
-
-
-def _normal(entry: Entry) -> dict[str, Any]:
-    """The entry with `name` as `model`, and paths made absolute from its file's folder."""
-    raw = dict(entry.raw)
-    if "name" in raw:
-        if "model" in raw:
-            raise RegistryError(
-                f"read provider {entry.name!r}",
-                seen=f"{entry.at('name')}: `name` and `model` both",
-                allowed="one of them; `name` is what SWE-agent calls `model`",
-            )
-        raw["model"] = raw.pop("name")
-    if isinstance(raw.get("server"), Mapping):
-        server = dict(raw["server"])
-        for field in ("model_path", "adapter_path", "draft_model", "log_path"):
-            if isinstance(server.get(field), str):
-                server[field] = _absolute(server[field], entry.document.base, field)
-        raw["server"] = server
-    return raw
-
-
-def _absolute(value: str, base: Path, field: str) -> str:
-    if value.startswith(("package:", "~", "/")) or not value.strip():
-        return value
-    if field in ("model_path", "draft_model") and not is_folder(value) and not (base / value).is_dir():
-        return value
-    return str(base / value)
-
-
-def _merged(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """`above` over `below`: mappings merge, everything else replaces. A new place to answer replaces the old one."""
-    merged = dict(below)
-    places = ("api_base", "endpoints", "server")
-    if any(above.get(place) is not None for place in places):
-        for place in places:
-            if place not in above:
-                merged.pop(place, None)
-        if above.get("server") is None:
-            merged.pop("revision", None)
-    for key, value in above.items():
-        if isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
-            merged[key] = _merged(merged[key], value)
-        else:
-            merged[key] = value
-    return merged

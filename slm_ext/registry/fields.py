@@ -8,9 +8,36 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-__all__ = ["Count", "Endpoint", "Fraction", "Seconds", "Temperature", "Text", "check_key", "number"]
+__all__ = [
+    "Count",
+    "Endpoint",
+    "FieldError",
+    "Fraction",
+    "Seconds",
+    "Temperature",
+    "Text",
+    "check_key",
+    "each_once",
+    "number",
+]
 
 _VARIABLE = re.compile(r"\$[A-Za-z_][A-Za-z0-9_]*")
+
+
+class FieldError(ValueError):
+    """A mistake in the field at `path`, counted from the model or field whose validator raises it."""
+
+    def __init__(self, message: str, *path: str | int):
+        super().__init__(message)
+        self.path = path
+
+
+def each_once(names: list[str]) -> list[str]:
+    """`names`, where none stands there twice. Raises FieldError at the second one."""
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise FieldError(f"{name!r} a second time", index)
+    return names
 
 
 def _no_bool(value: Any) -> Any:

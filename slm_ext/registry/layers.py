@@ -12,11 +12,13 @@ from typing import Any
 
 from slm_ext import paths
 from slm_ext.errors import RegistryError, UnknownName
+from slm_ext.registry.composition import build
 from slm_ext.registry.documents import Document, read_document
-from slm_ext.registry.entries import Entry, build, entries_of
-from slm_ext.registry.nearest import nearest
+from slm_ext.registry.entries import Entry, entries_of
+from slm_ext.registry.nearest import listed
 from slm_ext.registry.profile import Profile, read_profile
 from slm_ext.registry.provider import Provider
+from slm_ext.registry.references import check_references, summarizers_of
 from slm_ext.registry.router import Router, Team
 
 __all__ = ["MODEL_PREFIX", "Registry", "load_registry"]
@@ -79,15 +81,7 @@ class Registry:
                 self._stacks.setdefault(entry.name, []).append(entry)
         self._profile_dirs = profile_dirs
         self._entries = {name: build(self._chain(stack[-1])) for name, stack in self._stacks.items()}
-        for name, entry in self._entries.items():
-            if isinstance(entry, Router):
-                self._check_members(entry)
-            if entry.profile is not None and entry.profile not in self.profile_names():
-                raise RegistryError(
-                    f"read {_kind(entry)} {name!r}",
-                    seen=f"{self._place(name, 'profile')}: the profile {entry.profile!r}",
-                    allowed=_listed(entry.profile, self.profile_names()),
-                )
+        check_references(self._entries, self.profile_names(), self._place)
 
     def names(self) -> list[str]:
         """Every name that `--slm` takes, providers and routers, in the order of their files."""
@@ -109,7 +103,7 @@ class Registry:
         raise UnknownName(
             f"find the provider {key!r}",
             seen="a blank name" if not key else "no provider of that name",
-            allowed=_listed(key, self.names()),
+            allowed=listed(key, self.names()),
             next_step="slm providers",
         )
 
@@ -137,9 +131,10 @@ class Registry:
             UnknownName: there is no such entry.
         """
         entry = self.entry(name)
-        if isinstance(entry, Provider):
-            return Team.of(entry)
-        return Team(entry, {member: self.provider(member) for member in entry.members})
+        router = Router.alone(entry) if isinstance(entry, Provider) else entry
+        members = {member: self.provider(member) for member in router.members}
+        writers = [writer for member in members.values() for writer in summarizers_of(member)]
+        return Team(router, members, {writer: self.provider(writer) for writer in writers})
 
     def source(self, name: str) -> str:
         """``FILE:LINE`` of the entry that counts."""
@@ -166,7 +161,7 @@ class Registry:
         raise UnknownName(
             f"find the profile {name!r}",
             seen="no profile of that name",
-            allowed=_listed(name, self.profile_names()),
+            allowed=listed(name, self.profile_names()),
             next_step=f"write {self._profile_dirs[1] / 'NAME.yaml'}, or name another one in the provider",
         )
 
@@ -183,7 +178,7 @@ class Registry:
                     f"read provider {entry.name!r}",
                     seen=f"{last.at('extends')}: extends {base!r}, "
                     + ("of which no lower layer has an entry" if base == last.name else "which is no provider"),
-                    allowed=_listed(str(base), [name for name in self._stacks if name != last.name]),
+                    allowed=listed(str(base), [name for name in self._stacks if name != last.name]),
                 )
             if stack[-1] in chain:
                 names = " → ".join(link.name for link in [*chain, stack[-1]])
@@ -195,38 +190,11 @@ class Registry:
             chain.append(stack[-1])
         return chain
 
-    def _check_members(self, router: Router) -> None:
-        providers = self.provider_names()
-        for member in router.members:
-            if member not in providers:
-                entry = self._stacks[router.name][-1]
-                field = next((f for f in ("default", "subtasks", "rules", "fallback", "escalate") if _says(entry.raw.get(f), member)), "")  # fmt: skip
-                seen = "a router" if member in self._entries else "no provider of that name"
-                raise RegistryError(
-                    f"read router {router.name!r}",
-                    seen=f"{entry.at(field) if field else entry.at()}: {member!r}, {seen}",
-                    allowed=_listed(member, providers),
-                    next_step="slm providers",
-                )
-
-    def _place(self, name: str, field: str) -> str:
-        for link in self._chain(self._stacks[name][-1]):
-            if link.has(field):
-                return link.at(field)
+    def _place(self, name: str, *path: str | int) -> str:
+        """Where `path`, or the longest beginning of it that was written, stands in the entry or in one it extends."""
+        chain = self._chain(self._stacks[name][-1])
+        for length in range(len(path), 0, -1):
+            for link in chain:
+                if link.has(*path[:length]):
+                    return link.at(*path[:length])
         return self.source(name)
-
-
-def _kind(entry: Provider | Router) -> str:
-    return "router" if isinstance(entry, Router) else "provider"
-
-
-def _says(value: Any, name: str) -> bool:
-    """Whether `name` stands anywhere in `value`."""
-    if isinstance(value, Mapping):
-        return any(_says(item, name) for item in value.values())
-    return any(_says(item, name) for item in value) if isinstance(value, list) else value == name
-
-
-def _listed(name: str, known: list[str]) -> str:
-    close = nearest(name, known, count=1)
-    return (f"nearest: {close[0]!r}; all: " if close else "") + (", ".join(known) or "none are defined")

@@ -7,15 +7,21 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from slm_ext.registry.fields import Count, Fraction, Seconds, Text, number
+from slm_ext.registry.fields import Count, FieldError, Fraction, Seconds, Text, number
 
 __all__ = ["Budget", "ContextPolicy", "Price", "StopPolicy", "Strategy"]
 
 Dollars = Annotated[float, number, Field(ge=0, allow_inf_nan=False)]
 
-STRATEGIES = ("elide", "truncate", "summarize", "keep_ends")
+_LOOKS_AT = {
+    "elide": ("keep_last",),
+    "truncate": ("max_chars",),
+    "summarize": ("keep_last", "provider", "max_tokens"),
+    "keep_ends": ("keep_last",),
+}
+"""The fields that a strategy acts on."""
 
 
 class Budget(BaseModel):
@@ -30,7 +36,14 @@ class Budget(BaseModel):
     seconds: Seconds | None = None
     """Waiting for answers, in seconds of wall clock."""
     usd: Dollars | None = None
-    """By the provider's `price`."""
+    """US dollars, by the provider's `price`."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _not_nothing(cls, value: Any) -> Any:
+        if value == 0 and isinstance(value, int | float) and not isinstance(value, bool):
+            raise ValueError("0 would allow no call at all; leave it out for no limit")
+        return value
 
 
 class Price(BaseModel):
@@ -39,9 +52,16 @@ class Price(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     input: Dollars = 0
+    """Of prompt tokens."""
     output: Dollars = 0
+    """Of the reply's tokens."""
     cached: Dollars | None = None
     """Of prompt tokens from the server's cache; None: as `input`."""
+
+    @property
+    def free(self) -> bool:
+        """Whether no number of tokens costs anything."""
+        return not (self.input or self.output or self.cached)
 
 
 class Strategy(BaseModel):
@@ -60,6 +80,14 @@ class Strategy(BaseModel):
     """`summarize`: who writes it; None is the provider of the call."""
     max_tokens: Count = 400
     """`summarize`: the summary's limit, in tokens."""
+
+    @model_validator(mode="after")
+    def _no_idle_field(self) -> Strategy:
+        for field in sorted(self.model_fields_set - {"name", *_LOOKS_AT[self.name]}):
+            if getattr(self, field) != type(self).model_fields[field].default:
+                allowed = ", ".join(_LOOKS_AT[self.name])
+                raise FieldError(f"`{self.name}` does not look at it, only at {allowed}", field)
+        return self
 
 
 class ContextPolicy(BaseModel):
@@ -80,11 +108,13 @@ class ContextPolicy(BaseModel):
     @classmethod
     def _named(cls, value: Any) -> Any:
         """`elide` is short for `{name: elide}`."""
-        return [{"name": item} if isinstance(item, str) else item for item in value] if isinstance(value, list) else value
+        return (
+            [{"name": item} if isinstance(item, str) else item for item in value] if isinstance(value, list) else value
+        )
 
 
 class StopPolicy(BaseModel):
-    """When a run is ended although its model would go on. None switches a rule off. The first rule that holds counts."""
+    """When a run is ended although its model would go on; the first rule that holds counts. None switches one off."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -97,7 +127,17 @@ class StopPolicy(BaseModel):
     repeat_action: Annotated[int, number, Field(ge=2)] | None = 3
     """The very same action this often among the last `repeat_window`, no edit made between."""
     repeat_window: Annotated[int, number, Field(ge=2)] = 6
+    """Actions, the newest ones, among which `repeat_action` counts."""
     cycle: Annotated[int, number, Field(ge=2)] | None = 3
     """Two actions in turn (A B A B …), this often each."""
     no_diff_steps: Count | None = None
     """Actions in a row that changed no file."""
+
+    @model_validator(mode="after")
+    def _can_hold(self) -> StopPolicy:
+        if self.repeat_action is not None and self.repeat_action > self.repeat_window:
+            raise FieldError(
+                f"{self.repeat_action} of the last {self.repeat_window} can never be; repeat_window says how many count",
+                "repeat_action",
+            )
+        return self

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, TypeVar, get_args
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from types import UnionType
+from typing import Annotated, Any, Protocol, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -51,6 +53,7 @@ def validated(
     told = []
     for problem in found[:_SHOWN]:
         path = tuple(part for part in problem["loc"] if part != "[key]")
+        path += getattr(problem.get("ctx", {}).get("error"), "path", ())  # a FieldError's
         alias = (aliases or {}).get(str(path[0])) if path and problem["type"] != "missing" else None
         if alias and not any(source.has(path[0]) for source in sources):
             path = (alias, *path[1:])
@@ -83,6 +86,9 @@ def _told(problem: Any, path: tuple, reasons: Mapping[str, str]) -> str:
         if "api_key" not in path:
             shown = repr(problem["input"])
             message += f", not {shown if len(shown) <= 60 else shown[:59] + '…'}"
+        if problem["type"] == "literal_error" and isinstance(problem["input"], str):
+            close = hint(problem["input"], re.findall("'([^']*)'", problem["ctx"]["expected"]))
+            message += f"; {close}" if close else ""
     return f"{subject}: {message}" if subject else message
 
 
@@ -95,13 +101,34 @@ def _where(path: tuple, sources: Sequence[Written]) -> str:
 
 
 def _fields(model: type[BaseModel], path: tuple) -> set[str]:
-    """Names of the fields that `model` has at `path`."""
-    here: Any = model
+    """Names of the fields that `model` has at `path`, through lists, mappings and unions."""
+    here: list[Any] = [model]
     for part in path:
-        field = here.model_fields.get(str(part)) if hasattr(here, "model_fields") else None
-        here = field.annotation if field else None
-        here = next((kind for kind in (here, *get_args(here)) if hasattr(kind, "model_fields")), None)
-    return set(here.model_fields) if here is not None else set()
+        here = [inside for kind in here for inside in _inside(kind, part)]
+    return {name for kind in here for plain in _plain(kind) for name in getattr(plain, "model_fields", {})}
+
+
+def _inside(annotation: Any, part: str | int) -> Iterator[Any]:
+    """What a value of this type holds under the key or index `part`."""
+    for kind in _plain(annotation):
+        if hasattr(kind, "model_fields"):
+            if part in kind.model_fields:
+                yield kind.model_fields[part].annotation
+        elif get_origin(kind) is list:
+            yield get_args(kind)[0]
+        elif get_origin(kind) is dict:
+            yield get_args(kind)[1]
+
+
+def _plain(annotation: Any) -> Iterator[Any]:
+    """The alternatives of a type, without what is annotated to it."""
+    if get_origin(annotation) is Annotated:
+        yield from _plain(get_args(annotation)[0])
+    elif get_origin(annotation) in (Union, UnionType):
+        for kind in get_args(annotation):
+            yield from _plain(kind)
+    else:
+        yield annotation
 
 
 def _dotted(path: tuple) -> str:

@@ -13,9 +13,24 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from slm_ext.errors import UsageError
-from slm_ext.registry.fields import Count, Endpoint, Fraction, Seconds, Temperature, Text, check_key, number
+from slm_ext.registry.blocks import Capabilities, Replica, Resample, Retry
+from slm_ext.registry.fields import (
+    Count,
+    Endpoint,
+    FieldError,
+    Fraction,
+    Seconds,
+    Temperature,
+    Text,
+    check_key,
+    each_once,
+    number,
+)
+from slm_ext.registry.masking import MASK, masked, secrets_in
 from slm_ext.registry.policies import Budget, ContextPolicy, Price
 from slm_ext.registry.servers import ServerSpec
+from slm_ext.registry.stock_fields import OWN_ARGUMENTS, translated
+from slm_ext.registry.subtasks import Subtask
 
 __all__ = ["DUMMY_KEY", "Capabilities", "Provider", "Replica", "Resample", "Retry", "secrets_in"]
 
@@ -25,94 +40,6 @@ DUMMY_KEY = "dummy"
 """Sent where a provider names no key: clients refuse an empty one, local servers ignore it."""
 
 DEFAULT_OUTPUT_TOKENS = 4096
-
-OWN_ARGUMENTS = {
-    "api_base": "api_base",
-    "api_key": "api_key",
-    "base_url": "api_base",
-    "messages": None,
-    "model": "model",
-    "n": None,
-    "stream": None,
-    "tools": None,
-}
-"""Request arguments that `completion_kwargs` may not carry, with the field that does."""
-
-_MAPPED = {
-    "max_tokens": "max_output_tokens",
-    "timeout": "timeout_s",
-    "temperature": "temperature",
-    "top_p": "top_p",
-    "seed": "seed",
-    "stop": "stop",
-}
-"""Arguments in `completion_kwargs` that are fields of ours: taken out of it; two different values are refused."""
-
-_WITHOUT_EFFECT: dict[str, tuple[Any, ...]] = {
-    "per_instance_cost_limit": (0,),
-    "total_cost_limit": (0,),
-    "convert_system_to_user": (False,),
-    "delay": (0,),
-    "fallbacks": ([],),
-    "choose_api_key_by_thread": (True, False),
-    "api_version": (None,),
-    "litellm_model_registry": (None,),
-    "custom_tokenizer": (None,),
-}
-"""Fields of `GenericAPIModelConfig` that are accepted only with the value at which they do nothing."""
-
-
-class Capabilities(BaseModel):
-    """What the endpoint can do, where it is known; `None` means unknown. `window` is in tokens."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    native_tools: bool | None = None
-    json_schema: bool | None = None
-    grammar: bool | None = None
-    logprobs: bool | None = None
-    thinking: bool | None = None
-    window: Count | None = None
-    output_limit: Count | None = None
-    """Most tokens of one reply."""
-
-
-class Replica(BaseModel):
-    """One of several endpoints that serve the same model."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    url: Endpoint
-    weight: Annotated[float, number, Field(gt=0, allow_inf_nan=False)] = 1
-    """Its share of the load."""
-
-
-class Retry(BaseModel):
-    """How often a transient error is tried again, and the random exponential wait in seconds between tries."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    retries: Annotated[int, number, Field(ge=0)] = 3
-    min_wait: Seconds = 1
-    max_wait: Seconds = 20
-
-
-class Resample(BaseModel):
-    """Draw again, instead of telling the model, where a reply holds no usable call or repeats an earlier one.
-
-    Draws come on top of the limits of calls.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    draws: Count = 8
-    """Most further draws for one reply; the last one counts, whatever it is."""
-    temperature: Annotated[Temperature, Field(gt=0)] = 1.0
-    """Of the further draws."""
-    once: list[Text] = Field(default_factory=list)
-    """Tools of which no call is made a second time with the very same arguments."""
-    differ: dict[Text, list[Text]] = Field(default_factory=dict)
-    """Per tool, arguments of one call that are not to be the same: text to find, text to put there."""
 
 
 class Provider(BaseModel):
@@ -139,7 +66,8 @@ class Provider(BaseModel):
     timeout_s: Seconds = 600
     """For one answer, in seconds."""
     max_input_tokens: Tokens | None = None
-    """The prompt's limit, in tokens; 0 means the same as leaving it out, no limit is checked."""
+    """The prompt's limit, in tokens; 0 means the same as leaving it out: what `capabilities.window` leaves beside the
+    reply, and without that no limit."""
     max_output_tokens: Count = DEFAULT_OUTPUT_TOKENS
     """The reply's limit, in tokens; always sent as `max_tokens`: servers have defaults as low as 512."""
 
@@ -167,9 +95,8 @@ class Provider(BaseModel):
     budget: Budget = Field(default_factory=Budget)
     """Of one run."""
     price: Price = Field(default_factory=Price)
-    roles: list[Literal["locate", "read", "plan", "edit", "test", "review", "summarize", "finish"]] = Field(
-        default_factory=list
-    )
+    """Makes `budget.usd` count; local models cost nothing."""
+    roles: list[Subtask] = Field(default_factory=list)
     """Subtasks that a router may give it; none: all."""
 
     extends: Text | None = None
@@ -180,36 +107,25 @@ class Provider(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _from_stock(cls, data: Any) -> Any:
-        """Drop stock fields that do nothing at their value, move request arguments into their fields."""
-        if not isinstance(data, dict):
-            return data
-        data = {k: v for k, v in data.items() if not any(_same(v, n) for n in _WITHOUT_EFFECT.get(k, ()))}
-        if data.get("constraints") is False:  # YAML's reading of `off`
-            data["constraints"] = "off"
-        if data.get("max_output_tokens", 1) in (0, None) and not isinstance(data.get("max_output_tokens"), bool):
-            data.pop("max_output_tokens", None)
-        if isinstance(data.get("completion_kwargs"), dict):
-            rest = dict(data["completion_kwargs"])
-            for argument, field in _MAPPED.items():
-                if argument not in rest:
-                    continue
-                value = rest.pop(argument)
-                if argument == "stop" and isinstance(value, str):
-                    value = [value]
-                if field in data and data[field] != value:
-                    raise ValueError(f"completion_kwargs.{argument} is {value!r}, but {field} is {data[field]!r}")
-                data[field] = value
-            data["completion_kwargs"] = rest
-        server = data.get("server")
-        if isinstance(server, dict):
-            if data.get("revision") is not None and server.get("revision") is None:
-                server = data["server"] = {**server, "revision": data["revision"]}
-            elif data.get("revision") is None and server.get("revision") is not None:
-                data["revision"] = server["revision"]
-            if "model" not in data and isinstance(server.get("model_path"), str):
-                data["model"] = server["model_path"]
+    def _translated(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        data = translated(value)
+        able = data.get("capabilities")
+        most = able.get("output_limit") if isinstance(able, dict) else None
+        if isinstance(most, int) and 1 <= most < DEFAULT_OUTPUT_TOKENS:
+            data.setdefault("max_output_tokens", most)
         return data
+
+    _roles = field_validator("roles")(each_once)
+
+    @field_validator("endpoints")
+    @classmethod
+    def _different(cls, value: list[Replica]) -> list[Replica]:
+        for index, replica in enumerate(value):
+            if replica.url in [other.url for other in value[:index]]:
+                raise FieldError(f"{replica.url} a second time; `weight` gives one endpoint more load", index, "url")
+        return value
 
     @field_validator("api_key", mode="before")
     @classmethod
@@ -238,6 +154,47 @@ class Provider(BaseModel):
         if self.server and self.revision != self.server.revision:
             raise ValueError(f"revision is {self.revision!r}, but server.revision is {self.server.revision!r}")
         return self
+
+    @model_validator(mode="after")
+    def _fits_the_window(self) -> Provider:
+        able, prompt, reply = self.capabilities, self.max_input_tokens, self.max_output_tokens
+        if able.output_limit and reply > able.output_limit:
+            raise FieldError(
+                f"{self._reply()} is more than capabilities.output_limit, {able.output_limit}", "max_output_tokens"
+            )
+        if able.window and prompt and prompt + reply > able.window:
+            raise FieldError(
+                f"{prompt} and max_output_tokens, {self._reply()}, are {prompt + reply} together, more than "
+                f"capabilities.window, {able.window}",
+                "max_input_tokens",
+            )
+        if able.window and reply >= able.window:
+            raise FieldError(
+                f"{self._reply()} leaves nothing of capabilities.window, {able.window}, to the prompt",
+                "max_output_tokens",
+            )
+        limit = prompt or (able.window - reply if able.window else None)
+        if limit and self.context.reserve_tokens >= limit:
+            raise FieldError(
+                f"{self.context.reserve_tokens} leaves nothing of the prompt's limit, {limit}",
+                "context",
+                "reserve_tokens",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_spent(self) -> Provider:
+        if self.budget.usd is not None and self.price.free:
+            raise FieldError(
+                "could never be spent, since the provider has no price; give `price: {input: …, output: …}` in dollars "
+                "per million tokens, or leave it out",
+                "budget",
+                "usd",
+            )
+        return self
+
+    def _reply(self) -> str:
+        return f"{self.max_output_tokens}" + ("" if "max_output_tokens" in self.model_fields_set else " (the default)")
 
     @property
     def managed(self) -> bool:
@@ -303,35 +260,4 @@ class Provider(BaseModel):
             data["api_key"] = self.key_reference or MASK
         if self.server is not None:
             data["server"]["env"] = dict.fromkeys(self.server.env, MASK)
-        return _masked(data, secrets_in(data))
-
-
-MASK = "**********"
-_SECRET_WORDS = ("api_key", "apikey", "authorization", "password", "secret", "token")
-_HARMLESS = {"api_key"}  # masked above, where it is no reference
-
-
-def secrets_in(value: Any, path: str = "") -> list[str]:
-    """Dotted paths of texts whose name says that they are a secret, e.g. `extra_headers.Authorization`."""
-    if not isinstance(value, dict):
-        return []
-    found = []
-    for key, item in value.items():
-        here = f"{path}.{key}" if path else str(key)
-        if isinstance(item, str) and key not in _HARMLESS and any(word in str(key).lower() for word in _SECRET_WORDS):
-            found.append(here)
-        found += secrets_in(item, here)
-    return found
-
-
-def _masked(value: Any, hidden: list[str], path: str = "") -> Any:
-    if not isinstance(value, dict):
-        return value
-    within = {key: f"{path}.{key}" if path else str(key) for key in value}
-    return {key: MASK if within[key] in hidden else _masked(item, hidden, within[key]) for key, item in value.items()}
-
-
-def _same(value: Any, neutral: Any) -> bool:
-    if isinstance(value, bool) or isinstance(neutral, bool):
-        return value is neutral
-    return value == neutral
+        return masked(data, secrets_in(data))

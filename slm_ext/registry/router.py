@@ -11,21 +11,30 @@ Data only; `slm_ext/routing` decides.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from slm_ext.registry.fields import Count, Seconds, Temperature, Text, number
+from slm_ext.registry.fields import Count, FieldError, Seconds, Temperature, Text, each_once, number
+from slm_ext.registry.masking import written
 from slm_ext.registry.policies import Budget, StopPolicy
 from slm_ext.registry.provider import Provider
+from slm_ext.registry.subtasks import SUBTASKS, Subtask
 
-__all__ = ["SUBTASKS", "Escalation", "Router", "Rule", "Style", "Subtask", "Switching", "Team", "When"]
-
-Subtask = Literal["locate", "read", "plan", "edit", "test", "review", "summarize", "finish"]
-SUBTASKS: tuple[Subtask, ...] = ("locate", "read", "plan", "edit", "test", "review", "summarize", "finish")
-"""The kinds of work in a run; `slm_ext/routing/subtasks.py` tells them apart."""
+__all__ = [
+    "SUBTASKS",
+    "Escalation",
+    "Route",
+    "Router",
+    "Rule",
+    "Style",
+    "Subtask",
+    "Switching",
+    "Team",
+    "When",
+]
 
 Status = Literal["none", "ok", "error", "rejected", "tests_passed", "tests_failed"]
 """What came of the last step."""
@@ -41,17 +50,34 @@ class Style(BaseModel):
     system: Text | None = None
     """System text in place of the run's. Another text is another prefix: it is prefilled anew."""
     note: Text | None = None
-    """Added to the end of the last message; costs the prefix cache nothing."""
+    """Added to the end of the last message: all before it stays cached."""
     temperature: Temperature | None = None
+    """Sampling, in place of the provider's."""
     tools: list[Text] | None = Field(default=None, min_length=1)
     """The tools offered, by name."""
+
+    @field_validator("tools")
+    @classmethod
+    def _each_tool_once(cls, value: list[str] | None) -> list[str] | None:
+        return each_once(value) if value else value
 
 
 class Route(Style):
     """Who does it, who else if that one cannot, and how they are asked."""
 
     provider: Text
+    """Name of a provider."""
     fallback: list[Text] = Field(default_factory=list)
+    """Who is tried before the router's `fallback`, in this order, where that one cannot."""
+
+    _each_once = field_validator("fallback")(each_once)
+
+    @model_validator(mode="after")
+    def _somebody_else(self) -> Route:
+        for index, name in enumerate(self.fallback):
+            if name == self.provider:
+                raise FieldError(f"{name!r} is the provider itself", "fallback", index)
+        return self
 
 
 class When(BaseModel):
@@ -64,16 +90,24 @@ class When(BaseModel):
     max_tokens: Tokens | None = None
     """The prompt has at most so many tokens."""
     last_status: Status | None = None
+    """What came of the last step; `none` before the first."""
     attempt: Count | None = None
     """This is at least the so-many-th attempt at one step; the first is 1."""
+
+    @model_validator(mode="after")
+    def _can_hold(self) -> When:
+        if self.min_tokens is not None and self.max_tokens is not None and self.min_tokens > self.max_tokens:
+            raise FieldError(f"{self.min_tokens} is more than max_tokens, {self.max_tokens}: never both", "min_tokens")
+        return self
 
 
 class Rule(Route):
     """A condition and who it chooses. Rules are asked in their order, before `subtasks`."""
 
     subtask: Subtask | None = None
-    """None: any."""
+    """Only in this kind of work; None: in any."""
     when: When = Field(default_factory=When)
+    """Conditions, below."""
 
 
 class Escalation(BaseModel):
@@ -85,7 +119,7 @@ class Escalation(BaseModel):
     """From weaker to stronger; empty: the router's `fallback`."""
     format_errors: Count | None = 2
     """Replies in a row without a usable call."""
-    repeated_actions: Annotated[int, number, Field(ge=2)] | None = 2
+    repeated_actions: Annotated[int, number, Field(ge=2, le=6)] | None = 2
     """The very same action this often among the last six, no edit made between."""
     cycle: Annotated[int, number, Field(ge=2)] | None = 2
     """Two actions in turn (A B A B …), this often each."""
@@ -95,6 +129,8 @@ class Escalation(BaseModel):
     """Good steps in a row after which the weaker provider has it again."""
     cooldown_steps: Annotated[int, number, Field(ge=0)] = 2
     """Steps after a return in which only format errors and failures escalate."""
+
+    _each_once = field_validator("to")(each_once)
 
 
 class Switching(BaseModel):
@@ -116,14 +152,19 @@ class Router(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Text
+    """The registry key; a run names it `slm/NAME`, like a provider."""
     default: Text
     """Who does what no rule and no subtask gives to another."""
     subtasks: dict[Subtask, Route] = Field(default_factory=dict)
+    """Who does which kind of work; a name alone is short for `{provider: NAME}`."""
     rules: list[Rule] = Field(default_factory=list)
+    """Asked first, in their order; the first that holds counts."""
     fallback: list[Text] = Field(default_factory=list)
     """Who is tried, in this order, where the chosen one cannot: too small a window, unhealthy, its budget spent."""
     escalate: Escalation = Field(default_factory=Escalation)
+    """When a stronger provider takes over."""
     switching: Switching = Field(default_factory=Switching)
+    """What a change of provider may cost."""
     cooldown_s: Seconds = 30
     """Seconds for which a provider or endpoint that failed is not asked."""
     budget: Budget = Field(default_factory=Budget)
@@ -131,8 +172,9 @@ class Router(BaseModel):
     stop_policy: StopPolicy | None = None
     """None: the profile's."""
     profile: Text | None = None
-    """None: the default provider's."""
+    """Prompts, tools and limits, by name; None: the default provider's."""
     extends: Text | None = None
+    """Another router whose fields count where this entry has none."""
 
     @field_validator("subtasks", mode="before")
     @classmethod
@@ -142,12 +184,7 @@ class Router(BaseModel):
             return value
         return {key: {"provider": item} if isinstance(item, str) else item for key, item in value.items()}
 
-    @model_validator(mode="after")
-    def _ladder(self) -> Router:
-        for field, names in (("fallback", self.fallback), ("escalate.to", self.escalate.to)):
-            if len(set(names)) < len(names):
-                raise ValueError(f"{field} names a provider twice")
-        return self
+    _each_once = field_validator("fallback")(each_once)
 
     @classmethod
     def alone(cls, provider: Provider) -> Router:
@@ -163,9 +200,21 @@ class Router(BaseModel):
     @property
     def members(self) -> list[str]:
         """Every provider named, the default first."""
-        routes = [*self.subtasks.values(), *self.rules]
-        named = [self.default, *(name for route in routes for name in (route.provider, *route.fallback))]
-        return list(dict.fromkeys([*named, *self.fallback, *self.escalate.to]))
+        return list(dict.fromkeys(name for _, name in self.mentions()))
+
+    def mentions(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """Every provider named, with the path of keys to it; one named twice comes twice."""
+        yield ("default",), self.default
+        routes = [(("subtasks", key), route) for key, route in self.subtasks.items()]
+        for path, route in [*routes, *((("rules", index), rule) for index, rule in enumerate(self.rules))]:
+            yield (*path, "provider"), route.provider
+            yield from (((*path, "fallback", index), name) for index, name in enumerate(route.fallback))
+        yield from ((("fallback", index), name) for index, name in enumerate(self.fallback))
+        yield from ((("escalate", "to", index), name) for index, name in enumerate(self.escalate.to))
+
+    def public_dump(self) -> dict[str, Any]:
+        """The router as JSON-ready data that reads back as the same."""
+        return written(self)
 
 
 @dataclass(frozen=True)
@@ -175,6 +224,8 @@ class Team:
     router: Router
     providers: Mapping[str, Provider]
     """Every member of the router, by name, the default first."""
+    summarizers: Mapping[str, Provider] = field(default_factory=dict)
+    """Providers that write summaries for a member (`context.strategies`), by name; most are members themselves."""
 
     @classmethod
     def of(cls, provider: Provider) -> Team:

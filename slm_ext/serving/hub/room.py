@@ -75,7 +75,7 @@ def _to_fetch(memory: int, but: str) -> list[str]:
         registry = load_registry()
     except SlmError:
         return []
-    for name in registry.names():
+    for name in registry.provider_names():
         provider = registry.provider(name)
         spec = provider.server
         if name == but or spec is None or spec.command or spec.folder is not None:
