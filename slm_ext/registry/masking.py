@@ -36,19 +36,19 @@ def masked(value: Any, hidden: list[str], path: str = "") -> Any:
 
 
 def written(value: Any) -> Any:
-    """`value` as JSON-ready data that reads back as the same: without what is empty, or None, by default.
+    """`value` as JSON-ready data that reads back as the same, without what is empty by default.
 
     A None that is not the default stays: it switches something off.
     """
     if isinstance(value, BaseModel):
         data = {}
         for name, field in type(value).model_fields.items():
-            item = getattr(value, name)
+            item = written(getattr(value, name))
             if item is None or item in ([], {}):
                 default = None if field.is_required() else field.get_default(call_default_factory=True)
-                if item == default:
+                if getattr(value, name) == default:
                     continue
-            data[name] = written(item)
+            data[name] = item
         return data
     if isinstance(value, dict):
         return {key: written(item) for key, item in value.items()}

@@ -137,7 +137,7 @@ class StopPolicy(BaseModel):
     def _can_hold(self) -> StopPolicy:
         if self.repeat_action is not None and self.repeat_action > self.repeat_window:
             raise FieldError(
-                f"{self.repeat_action} of the last {self.repeat_window} can never be; repeat_window says how many count",
+                f"{self.repeat_action} of the last {self.repeat_window} can never be; repeat_window says how many",
                 "repeat_action",
             )
         return self
