@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_serializer, model_validator
 
 from slm_ext.registry.fields import Count, FieldError, Fraction, Seconds, Text, number
 
@@ -80,6 +80,10 @@ class Strategy(BaseModel):
     """`summarize`: who writes it; None is the provider of the call."""
     max_tokens: Count = 400
     """`summarize`: the summary's limit, in tokens."""
+
+    @model_serializer(mode="wrap")
+    def _only_what_counts(self, handler) -> dict[str, Any]:
+        return {key: value for key, value in handler(self).items() if key in ("name", *_LOOKS_AT[self.name])}
 
     @model_validator(mode="after")
     def _no_idle_field(self) -> Strategy:

@@ -10,7 +10,7 @@ from typing import Any
 
 from slm_ext.registry.provider import DUMMY_KEY, Provider
 
-__all__ = ["exported_key", "sweagent_model"]
+__all__ = ["call_limit", "exported_key", "sweagent_model"]
 
 
 def sweagent_model(provider: Provider, *, api_base: str, model: str | None = None, calls: int = 0) -> dict[str, Any]:
@@ -19,7 +19,7 @@ def sweagent_model(provider: Provider, *, api_base: str, model: str | None = Non
     Args:
         api_base: where it answers.
         model: what requests name; default: the provider's `model`.
-        calls: most calls in one task, where the provider sets none; 0 is no limit.
+        calls: most calls in one task, where the provider sets none; 0 is no limit. Its `budget.calls` counts too.
     """
     arguments: dict[str, Any] = {"max_tokens": provider.max_output_tokens, "timeout": provider.timeout_s}
     if provider.stop:
@@ -38,12 +38,18 @@ def sweagent_model(provider: Provider, *, api_base: str, model: str | None = Non
         "top_p": provider.top_p,
         "per_instance_cost_limit": 0,
         "total_cost_limit": 0,
-        "per_instance_call_limit": provider.per_instance_call_limit or calls,
-        "max_input_tokens": provider.max_input_tokens or 0,
+        "per_instance_call_limit": call_limit(provider, calls),
+        "max_input_tokens": provider.prompt_limit or 0,
         "max_output_tokens": provider.max_output_tokens,
         "completion_kwargs": arguments,
         "retry": provider.retry.model_dump(),
     }
+
+
+def call_limit(provider: Provider, calls: int = 0) -> int:
+    """Most calls in one task: the least of what the provider and its budget say; `calls` where neither says one."""
+    limits = [limit for limit in (provider.per_instance_call_limit, provider.budget.calls) if limit]
+    return min(limits, default=calls)
 
 
 def exported_key(provider: Provider) -> str:
