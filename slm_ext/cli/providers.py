@@ -1,12 +1,11 @@
-"""`slm providers`: the models there are by name, what one of them is told, and whether they answer."""
+"""`slm providers`: the models and routers there are by name, what one of them is told, and whether they answer."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
-from slm_ext.cli._common import CommonFlags, emit, parse, say, table, words
-from slm_ext.errors import SlmError, UsageError
+from slm_ext.cli._common import SWITCH, CommonFlags, parse, words
+from slm_ext.errors import UsageError
 
 __all__ = ["main"]
 
@@ -15,14 +14,18 @@ ACTIONS = ("list", "show", "check")
 
 @dataclass
 class ProvidersFlags(CommonFlags):
-    """List the models there are, show one, or check that they answer: reachable, the right model, one token.
+    """List the models there are, show one, or check that they answer: the right model, its window, a tool call.
 
-    `check` starts the server of a provider that has one, and stops it again. Without a NAME it checks all of them.
-    Exit code 1: a check failed.
+    `check` asks for one token and one tool call. It starts the server of a provider that has one, and stops it again;
+    of a router it checks every provider. Without a NAME it checks all whose models are here. Exit code 1: a check
+    failed.
     """
 
     words: list[str] = field(default_factory=list, metadata=words("ACTION", nargs="*"))
     """list (default), show NAME, or check [NAME …]"""
+    deep: bool = field(default=False, metadata=SWITCH)
+    """with check: also send a prompt as long as the entry allows, which some servers cut in silence, and ask for an
+    answer by a JSON schema; takes the time, and where calls are paid for the price, of reading that prompt"""
 
 
 def main(argv: list[str]) -> int:
@@ -38,6 +41,13 @@ def main(argv: list[str]) -> int:
             allowed="list, show NAME, check [NAME …]",
             next_step="slm providers --help",
         )
+    if flags.deep and action != "check":
+        raise UsageError(
+            f"read the command line of slm providers {action}",
+            seen="--deep",
+            allowed="--deep with check",
+            next_step="slm providers check --deep",
+        )
     if (action == "list" and names) or (action == "show" and len(names) != 1):
         raise UsageError(
             f"read the command line of slm providers {action}",
@@ -49,101 +59,13 @@ def main(argv: list[str]) -> int:
 
     registry = load_registry()
     if action == "show":
-        return _show(registry, names[0], flags)
+        from slm_ext.cli._provider_entries import show_entry
+
+        return show_entry(registry, names[0], flags)
     if action == "check":
-        return _check(registry, names, flags)
-    return _list(registry, flags)
+        from slm_ext.cli._provider_checks import check_providers
 
+        return check_providers(registry, names, flags)
+    from slm_ext.cli._provider_entries import list_entries
 
-def _list(registry, flags: ProvidersFlags) -> int:
-    providers = [registry.provider(name) for name in registry.names()]
-    if flags.json:
-        emit({"providers": [_row(p, registry) for p in providers], "total": len(providers), "omitted": 0})
-        return 0
-    table(("NAME", "MODEL", "ANSWERS", "PROFILE"), [(p.name, p.model, _where(p), p.profile) for p in providers])
-    if not flags.quiet:
-        from slm_ext.paths import home
-
-        say(f"yours go into {home() / 'providers.yaml'}; `slm providers show NAME` shows all fields")
-    return 0
-
-
-def _row(provider, registry) -> dict[str, Any]:
-    return {
-        "name": provider.name,
-        "model": provider.model,
-        "managed": provider.managed,
-        "api_base": provider.api_base,
-        "profile": provider.profile,
-        "source": registry.source(provider.name),
-    }
-
-
-def _where(provider) -> str:
-    return f"managed ({provider.server.engine})" if provider.managed else provider.api_base
-
-
-def _show(registry, name: str, flags: ProvidersFlags) -> int:
-    provider, source = registry.provider(name), registry.source(name)
-    if flags.json:
-        emit({"provider": provider.public_dump(), "source": source})
-        return 0
-    import yaml
-
-    data = {key: value for key, value in provider.public_dump().items() if value not in ({}, [])}
-    entry = {data.pop("name"): data}
-    print(f"# {source}")
-    print(yaml.safe_dump({"slm_providers": entry}, sort_keys=False, allow_unicode=True), end="")
-    return 0
-
-
-def _check(registry, names: list[str], flags: ProvidersFlags) -> int:
-    providers = [registry.provider(name) for name in names or registry.names()]
-    if not providers:
-        raise UsageError("check providers", seen="no provider is defined", allowed="one at least")
-    reports = []
-    for provider in providers:
-        if not flags.quiet:
-            say(f"checking {provider.name} …")
-        try:
-            reports.append(_report(provider, flags))
-        except SlmError as error:
-            if len(names) == 1:
-                raise
-            reports.append(
-                {"provider": provider.name, "verdict": "error", "error": _short(error), "next_step": error.next_step}
-            )
-    failed = [report for report in reports if report["verdict"] != "ok"]
-    if flags.json:
-        emit({"checks": reports, "total": len(reports), "failed": len(failed), "omitted": 0})
-    else:
-        _print_reports(reports)
-    return 1 if failed else 0
-
-
-def _report(provider, flags: ProvidersFlags) -> dict[str, Any]:
-    from slm_ext.serving import acquire, check
-
-    def tell(stage: str, message: str) -> None:
-        if not flags.quiet:
-            say(f"  {stage}: {message}")
-
-    with acquire(provider, on_event=tell) as handle:
-        report = check(provider, handle).model_dump(mode="json")
-        return {"provider": provider.name, "base_url": handle.base_url, **report}
-
-
-def _short(error: SlmError) -> str:
-    return f"{error.attempted}: {error.seen}" if error.seen else error.attempted
-
-
-def _print_reports(reports: list[dict[str, Any]]) -> None:
-    rows = []
-    for report in reports:
-        token = report.get("ttft_ms")
-        said = report.get("error") or (f"first token after {token:.0f} ms" if token is not None else "")
-        rows.append((report["provider"], report["verdict"], " ".join(said.split())))
-    table(("NAME", "VERDICT", ""), rows)
-    for report in reports:
-        if report["verdict"] != "ok" and report.get("next_step"):
-            print(f"next for {report['provider']}: {report['next_step']}")
+    return list_entries(registry, flags)

@@ -7,9 +7,17 @@ import json
 import ssl
 import time
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
-__all__ = ["Reply", "one_token", "request", "token_problem"]
+__all__ = ["NoConnection", "Reply", "one_token", "request", "token_problem"]
+
+MOST_BYTES = 32 * 1024**2
+"""Of an answer that is read; one that is longer is none of ours."""
+
+
+class NoConnection(TimeoutError):
+    """Nobody took the connection in time: no such machine, or a firewall that drops it."""
 
 
 class Reply(NamedTuple):
@@ -18,6 +26,8 @@ class Reply(NamedTuple):
     status: int
     body: Any
     seconds: float
+    location: str = ""
+    """Where a redirection leads; none is followed."""
 
     @property
     def message(self) -> str:
@@ -28,37 +38,54 @@ class Reply(NamedTuple):
         return " ".join(str(error).split())[:300]
 
 
-def request(base_url: str, path: str, *, token: str = "", body: dict | None = None, timeout_s: float = 60) -> Reply:
+def request(
+    base_url: str,
+    path: str,
+    *,
+    token: str = "",
+    body: dict | None = None,
+    timeout_s: float = 60,
+    connect_s: float | None = None,
+    headers: dict[str, str] | None = None,
+    proxies: bool = False,
+) -> Reply:
     """GET, or POST where there is a `body`, `base_url + path`.
 
+    Args:
+        timeout_s: seconds for the whole answer.
+        connect_s: seconds until the connection stands, TLS included; default: `timeout_s`.
+        headers: more of them.
+        proxies: go through the proxy that the environment names for this address.
+
     Raises:
+        NoConnection: nobody took it within `connect_s`.
         OSError: refused, unknown host, TLS, timeout (the usual subclasses); also for a broken HTTP answer.
     """
     parts = urlsplit(base_url)
-    host = parts.hostname or ""
-    if parts.scheme == "https":
-        context = ssl.create_default_context()
-        connection = http.client.HTTPSConnection(host, parts.port or 443, timeout=timeout_s, context=context)
-    else:
-        connection = http.client.HTTPConnection(host, parts.port or 80, timeout=timeout_s)
-    headers = {"Content-Type": "application/json", "Connection": "close"}
+    connection, prefix = _connection(parts, timeout_s if connect_s is None else min(connect_s, timeout_s), proxies)
+    sent = {"Content-Type": "application/json", "Connection": "close", **(headers or {})}
     if token:
-        headers["Authorization"] = f"Bearer {token}"
+        sent.setdefault("Authorization", f"Bearer {token}")
     began = time.monotonic()
     try:
+        _connect(connection)
         payload = None if body is None else json.dumps(body).encode()
-        connection.request("POST" if payload else "GET", parts.path.rstrip("/") + path, body=payload, headers=headers)
+        stream: Any = connection.sock  # the answer takes it over
+        stream.settimeout(timeout_s)
+        target = prefix + parts.path.rstrip("/") + path
+        connection.request("POST" if payload else "GET", target, body=payload, headers=sent)
         answer = connection.getresponse()
-        raw = answer.read()
+        raw = _read(answer, stream, began + timeout_s)
+        location = answer.getheader("Location") or ""
     except http.client.HTTPException as error:
         raise ConnectionError(f"not an HTTP answer: {error!r}") from error
     finally:
         connection.close()
     try:
         decoded = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         decoded = raw.decode("utf-8", "replace")
-    return Reply(answer.status, decoded, time.monotonic() - began)
+    return Reply(answer.status, decoded, time.monotonic() - began, location)
 
 
 def one_token(base_url: str, model_id: str, *, token: str = "", timeout_s: float = 60) -> Reply:
@@ -81,3 +108,46 @@ def token_problem(reply: Reply) -> str:
     ):
         return f"the answer holds no message: {str(body)[:200]}"
     return ""
+
+
+def _connection(parts: SplitResult, timeout_s: float, proxies: bool) -> tuple[http.client.HTTPConnection, str]:
+    """A connection that is not made yet, and what stands before the path in its requests."""
+    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    proxy = _proxy(parts.scheme, parts.netloc) if proxies else None
+    if parts.scheme == "https":
+        context = ssl.create_default_context()
+        if proxy is None:
+            return http.client.HTTPSConnection(host, port, timeout=timeout_s, context=context), ""
+        tunnel = http.client.HTTPSConnection(proxy.hostname or "", proxy.port or 80, timeout=timeout_s, context=context)
+        tunnel.set_tunnel(host, port)
+        return tunnel, ""
+    if proxy is None:
+        return http.client.HTTPConnection(host, port, timeout=timeout_s), ""
+    plain = http.client.HTTPConnection(proxy.hostname or "", proxy.port or 80, timeout=timeout_s)
+    return plain, f"{parts.scheme}://{parts.netloc}"
+
+
+def _proxy(scheme: str, netloc: str) -> SplitResult | None:
+    named = getproxies()
+    address = named.get(scheme) or named.get("all")
+    if not address or proxy_bypass(netloc):
+        return None
+    return urlsplit(address if "://" in address else f"http://{address}")
+
+
+def _connect(connection: http.client.HTTPConnection) -> None:
+    try:
+        connection.connect()
+    except TimeoutError as error:
+        raise NoConnection(f"no connection within {connection.timeout:g} s") from error
+
+
+def _read(answer: http.client.HTTPResponse, stream: Any, deadline: float) -> bytes:
+    """The body, as far as it comes by `deadline`."""
+    raw = b""
+    while len(raw) < MOST_BYTES:
+        stream.settimeout(max(0.001, deadline - time.monotonic()))
+        if not (piece := answer.read1(65536)):
+            break
+        raw += piece
+    return raw

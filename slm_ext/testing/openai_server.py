@@ -61,6 +61,7 @@ class FakeOpenAI:
         api_key: the key it wants; None takes any.
         healthy: what `/health` says, whatever the truth.
         port: 0 takes a free one.
+        pages: other paths, and the JSON or the `Fault` that they answer with, e.g. `{"/props": {…}}`.
     """
 
     def __init__(
@@ -74,8 +75,10 @@ class FakeOpenAI:
         healthy: bool = True,
         host: str = "127.0.0.1",
         port: int = 0,
+        pages: dict[str, Any] | None = None,
     ):
         self.replies = list(replies or ["ok"])
+        self.pages = dict(pages or {})
         self.model, self.listed, self.api_key, self.window, self.healthy = model, listed, api_key, window, healthy
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
@@ -124,7 +127,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path == "/health":
             self._send(200 if self.fake.healthy else 503, {"status": "ok" if self.fake.healthy else "unavailable"})
-        elif self._refused():
+        elif self._refused() or self._page():
             return
         elif self.path.startswith("/v1/models") and (self.fake.listed is not None or self.fake.model is not None):
             names = self.fake.listed if self.fake.listed is not None else [self.fake.model]
@@ -135,7 +138,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        if self._refused():
+        if self._refused() or self._page():
             return
         try:
             request = json.loads(raw)
@@ -153,6 +156,13 @@ class _Handler(BaseHTTPRequestHandler):
         if self.fake.api_key in (None, (self.headers.get("Authorization") or "").removeprefix("Bearer ")):
             return False
         self._send(401, {"error": {"message": "invalid api key", "type": "invalid_request_error"}})
+        return True
+
+    def _page(self) -> bool:
+        if self.path not in self.fake.pages:
+            return False
+        page = self.fake.pages[self.path]
+        self._fail(page) if isinstance(page, Fault) else self._send(200, page)
         return True
 
     def _fail(self, fault: Fault) -> None:

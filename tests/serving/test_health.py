@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
+import ssl
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -10,6 +14,7 @@ import pytest
 from slm_ext.errors import UsageError
 from slm_ext.registry.provider import Provider
 from slm_ext.serving import acquire, check
+from slm_ext.serving.health import check_endpoints, worst
 from slm_ext.testing.openai_server import FakeOpenAI, Fault, tool_call
 
 
@@ -57,9 +62,69 @@ def test_dns():
     assert verdict("http://no-such-host.invalid/v1").verdict == "dns"
 
 
-def test_tls():
+def test_tls_where_none_is_spoken():
     with FakeOpenAI(model="m") as server:
-        assert verdict(server.base_url.replace("http", "https")).verdict == "tls"
+        report = verdict(server.base_url.replace("http", "https"))
+    assert report.verdict == "tls" and "http://" in report.next_step and not report.reachable
+
+
+@pytest.fixture
+def certified(tmp_path):
+    """A server with a certificate that it signed itself, and the file of that certificate."""
+    if not shutil.which("openssl"):
+        pytest.skip("makes a certificate with openssl, which is not installed")
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server = FakeOpenAI(model="m")
+    server.http.socket = context.wrap_socket(server.http.socket, server_side=True)
+    with server:
+        yield server.base_url.replace("http", "https"), certificate
+
+
+def test_tls_of_a_certificate_that_nobody_vouches_for(certified, monkeypatch):
+    url, certificate = certified
+    report = verdict(url)
+    assert report.verdict == "tls" and "self-signed certificate" in report.error
+    assert "SSL_CERT_FILE" in report.next_step
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    assert verdict(url).verdict == "ok", "and the next step is the cure"
+
+
+def test_no_tls_where_it_is_wanted(certified):
+    report = verdict(certified[0].replace("https", "http"))
+    assert report.verdict == "error" and "http or https" in report.next_step
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a full queue refuses")
+def test_refused_where_nobody_takes_the_connection(monkeypatch):
+    from slm_ext.serving.health import endpoint
+
+    monkeypatch.setattr(endpoint, "CONNECT_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        waiting = [socket.socket() for _ in range(3)]
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(full.getsockname())
+        report = verdict(f"http://127.0.0.1:{full.getsockname()[1]}/v1")
+        for one in waiting:
+            one.close()
+    assert report.verdict == "refused" and "no connection within" in report.error and not report.reachable
+
+
+def test_a_proxy_of_the_environment(monkeypatch):
+    with FakeOpenAI(model="m") as proxy:
+        monkeypatch.setenv("http_proxy", proxy.base_url.removesuffix("/v1"))
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        assert verdict("http://no-such-host.invalid/v1").verdict == "ok"
+        assert proxy.requests
+        monkeypatch.setenv("no_proxy", "invalid")
+        assert verdict("http://no-such-host.invalid/v1").verdict == "dns"
 
 
 @pytest.mark.parametrize("key", ["wrong", None])
@@ -67,6 +132,14 @@ def test_auth(key):
     with FakeOpenAI(model="m", api_key="right") as server:
         report = verdict(server.base_url, **({"api_key": key} if key else {}))
     assert report.verdict == "auth" and report.reachable and report.auth_ok is False
+    assert "api_key" in report.next_step
+
+
+def test_auth_names_the_variable_whose_key_is_not_taken(monkeypatch):
+    monkeypatch.setenv("SLM_TEST_KEY", "wrong")
+    with FakeOpenAI(model="m", api_key="right") as server:
+        report = verdict(server.base_url, api_key="$SLM_TEST_KEY")
+    assert report.verdict == "auth" and report.next_step.startswith("export SLM_TEST_KEY=")
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -147,6 +220,55 @@ def test_error(fault):
         assert verdict(server.base_url).verdict == "error"
 
 
+@pytest.mark.parametrize(
+    ("fault", "said", "step"),
+    [
+        (Fault(status=429), "429", "wait"),
+        (Fault(status=402), "402", "credit"),
+        (Fault(status=503), "503", "loaded"),
+        (Fault(status=500), "500", "log"),
+        (Fault(status=307, headers={"Location": "http://h/v1/chat/completions"}), "http://h/v1", "api_base` to http://h/v1"),
+        (Fault(status=301), "301", "api_base"),
+    ],
+)  # fmt: skip
+def test_error_says_what_the_status_asks_for(fault, said, step):
+    with FakeOpenAI([fault], model="m") as server:
+        report = verdict(server.base_url)
+    assert report.verdict == "error" and said in report.error and step in report.next_step
+
+
+def test_a_redirection_of_the_list():
+    moved = Fault(status=301, headers={"Location": "https://h/v1/models"})
+    with FakeOpenAI(model="m", pages={"/v1/models": moved}) as server:
+        report = verdict(server.base_url)
+        assert report.next_step == "set `api_base` to https://h/v1" and not server.requests
+
+
+def test_an_answer_that_never_ends_is_slow():
+    """Each byte comes in time; all of them do not."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def dribble():
+            connection, _ = listener.accept()
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            stopped.wait(0.1)
+            while not stopped.wait(0.05):
+                try:
+                    connection.sendall(b" ")
+                except OSError:
+                    break
+            connection.close()
+
+        stopped = threading.Event()
+        thread = threading.Thread(target=dribble)
+        thread.start()
+        report = verdict(f"http://127.0.0.1:{listener.getsockname()[1]}/v1", timeout_s=0.4)
+        stopped.set()
+        thread.join()
+    assert report.verdict == "slow"
+
+
 def test_error_when_it_does_not_speak_http():
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
@@ -161,3 +283,29 @@ def test_error_when_it_does_not_speak_http():
         report = verdict(f"http://127.0.0.1:{listener.getsockname()[1]}/v1")
         thread.join()
     assert report.verdict == "error" and "OpenAI" in report.next_step
+
+
+def test_the_worst_of_several_endpoints_counts():
+    with FakeOpenAI(model="m") as good, FakeOpenAI(model="m", window=10) as small, FakeOpenAI(model="m") as gone:
+        gone.close()
+        urls = [good.base_url, small.base_url, gone.base_url]
+        provider = Provider(name="many", model="m", endpoints=[{"url": url} for url in urls])
+        report = check_endpoints(provider, timeout_s=5)
+        assert (report.verdict, report.base_url) == ("refused", gone.base_url)
+        assert [(part.base_url, part.verdict) for part in report.endpoints] == [
+            (good.base_url, "ok"), (small.base_url, "window_too_small"), (gone.base_url, "refused"),
+        ]  # fmt: skip
+    assert check_endpoints(Provider(name="one", model="m", endpoints=[{"url": urls[2]}])).endpoints == []
+
+
+def test_a_missing_key_variable_of_an_endpoint(monkeypatch):
+    monkeypatch.delenv("SLM_TEST_UNSET", raising=False)
+    provider = external("http://no-such-host.invalid/v1", api_key="$SLM_TEST_UNSET")
+    with pytest.raises(UsageError, match="SLM_TEST_UNSET"):
+        check_endpoints(provider)
+
+
+def test_worst_is_a_report_of_its_own():
+    with FakeOpenAI(model="m") as server:
+        report = verdict(server.base_url)
+    assert worst([report, report]).endpoints == [report, report] and report.endpoints == []
