@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from jinja2 import Template
 
 from slm_ext.testing.openai_server import FakeOpenAI, tool_call
 
@@ -74,6 +75,72 @@ def test_a_secret_header_is_refused(slm, providers):
     done = slm("export", "mine")
     assert (done.returncode, done.stdout) == (2, "")
     assert "extra_headers.Authorization" in done.stderr and "Bearer abc" not in done.stderr
+
+
+ROUTED = """\
+    slm_providers:
+      near: {model: n, api_base: http://h/v1}
+      far: {model: f, api_base: http://a/v1, api_key: $FAR_KEY}
+      own: {model: o, server: {command: [serve]}}
+      mix: {default: near, subtasks: {plan: far}, fallback: [own], profile: tiny}
+    """
+
+
+def test_a_router_is_exported_for_our_classes(slm, providers):
+    providers(ROUTED)
+    done = slm("export", "mix", "--host", "mini")
+    body = yaml.safe_load(done.stdout)
+    assert body["model"]["model_name"] == "slm/mix"
+    assert body["agent"]["step_limit"] == 36  # its own profile
+    head = [line for line in done.stdout.splitlines() if line.startswith("#")]
+    assert "# It asks http://h/v1 for near, which has to be running." in head
+    assert "# Start it in the repository; the model's server of own is started and stopped with the run." in head
+    assert any("FAR_KEY" in line for line in head)
+    document = json.loads(slm("export", "mix", "--host", "mini", "--json").stdout)
+    assert document["router"] == "mix" and document["config"] == body
+
+
+@pytest.mark.parametrize("host", [("--host", "sweagent"), ("--host", "mini", "--stock")])
+def test_a_router_is_refused_for_a_stock_host(slm, providers, host):
+    providers(ROUTED)
+    done = slm("export", "mix", *host)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "near, far, own" in done.stderr
+    assert f"next: slm export near {' '.join(host)}" in done.stderr
+
+
+def test_the_first_of_several_endpoints_is_exported(slm, providers):
+    providers("slm_providers: {mine: {model: m, endpoints: [http://a/v1, http://b/v1]}}")
+    done = slm("export", "mine", "--host", "sweagent")
+    assert model_of(done)["api_base"] == "http://a/v1"
+    assert "# A stock host knows one endpoint. The provider's others are http://b/v1." in done.stdout
+    assert (
+        "# It asks http://a/v1 and http://b/v1, which have to be running."
+        in slm("export", "mine", "--host", "mini").stdout
+    )
+
+
+def test_limits_go_along_as_far_as_a_stock_host_has_them(slm, providers):
+    providers(
+        """\
+        slm_providers:
+          mine: {model: m, api_base: http://h/v1, capabilities: {window: 9000}, max_output_tokens: 1000,
+                 context: {reserve_tokens: 500}, budget: {calls: 7, tokens: 9, usd: 1}, price: {input: 1},
+                 per_instance_call_limit: 12, system: "Use {{x}}."}
+          free: {model: m, api_base: http://h/v1, context: {strategies: []}}
+        """
+    )
+    done = slm("export", "mine", "--host", "sweagent")
+    model = model_of(done)
+    assert (model["max_input_tokens"], model["per_instance_call_limit"]) == (7500, 7)
+    system = yaml.safe_load(done.stdout)["agent"]["templates"]["system_template"]
+    assert Template(system).render() == "Use {{x}}."
+    head = "".join(line for line in done.stdout.splitlines() if line.startswith("#"))
+    assert "`context` is not in it" in head and "`budget.tokens`, `budget.usd` cannot be told" in head
+    mini = slm("export", "mine", "--host", "mini", "--stock")
+    assert yaml.safe_load(mini.stdout)["agent"] == {"cost_limit": 0, "step_limit": 7}
+    assert "`system` is not in it" in mini.stdout
+    assert not {"context", "budget", "system"} & set(slm("export", "free").stdout.partition("agent:")[0].split("`"))
 
 
 def test_json_holds_the_same_configuration(slm):

@@ -13,7 +13,7 @@ def test_every_shipped_provider_has_a_profile_whose_bundles_exist():
 
     registry = load_registry()
     for name in registry.names():
-        profile = registry.profile(registry.provider(name).profile)
+        profile = registry.profile(registry.team(name).profile)
         assert {"slm_edit", "slm_python_quality", "slm_finish"} <= {
             bundle.name for bundle in load_bundles(profile.bundles)
         }

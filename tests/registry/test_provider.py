@@ -26,6 +26,52 @@ def test_flywheel_tiny_is_managed_and_small():
     assert (tiny.tool_mode, tiny.profile) == ("native", "tiny")
 
 
+def test_flywheel_tiny_is_asked_as_it_was_trained():
+    tiny = load_registry().provider("flywheel-tiny")
+    assert tiny.context.strategies == []
+    policy = load_registry().profile("tiny").stop_policy
+    assert not any(value for name, value in policy if name != "repeat_window")
+
+
+def test_several_endpoints():
+    provider = Provider(name="p", model="m", endpoints=["http://a/v1/", {"url": "http://b/v1", "weight": 2}])
+    assert [(replica.url, replica.weight) for replica in provider.replicas] == [("http://a/v1", 1), ("http://b/v1", 2)]
+    assert [replica.url for replica in external().replicas] == ["http://127.0.0.1:1/v1"]
+    assert Provider(name="p", server={"model_path": "a/b"}).replicas == []
+
+
+@given(st.integers(1, 9999), st.integers(0, 9999), st.integers(1, 9999), st.integers(0, 99))
+def test_limits_fit_the_window_or_are_refused_with_the_numbers(window, prompt, reply, reserve):
+    limit = prompt or window - reply
+    fits = prompt + reply <= window and reply < window and reserve < limit
+    fields = {
+        "capabilities": {"window": window},
+        "max_input_tokens": prompt,
+        "max_output_tokens": reply,
+        "context": {"reserve_tokens": reserve},
+    }
+    try:
+        provider = external(**fields)
+    except ValueError as error:
+        assert not fits
+        assert str(limit if reserve and prompt + reply <= window and reply < window else window) in str(error)
+        return
+    assert fits and provider.prompt_limit == limit - reserve
+
+
+def test_the_default_reply_is_no_longer_than_the_declared_limit():
+    assert external(capabilities={"output_limit": 512}).max_output_tokens == 512
+    assert external(capabilities={"output_limit": 99999}).max_output_tokens == 4096
+    with pytest.raises(ValueError, match=r"600 is more than capabilities\.output_limit, 512"):
+        external(capabilities={"output_limit": 512}, max_output_tokens=600)
+
+
+def test_without_a_declared_window_the_prompts_limit_is_what_is_written():
+    assert external().prompt_limit is None
+    assert external(max_input_tokens=0).prompt_limit is None
+    assert external(max_input_tokens=100, context={"reserve_tokens": 20}).prompt_limit == 80
+
+
 def test_a_key_variable_is_needed_only_when_it_is_used(monkeypatch):
     monkeypatch.delenv("SLM_TEST_KEY", raising=False)
     provider = external(api_key="$SLM_TEST_KEY")  # building it is no use
@@ -88,7 +134,7 @@ def test_revision_of_provider_and_server_are_one():
 
 
 def test_a_dumped_provider_is_a_provider_again():
-    for name in load_registry().names():
+    for name in load_registry().provider_names():
         provider = load_registry().provider(name)
         assert Provider.model_validate(provider.model_dump()) == provider
 
