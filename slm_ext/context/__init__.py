@@ -1,9 +1,24 @@
-"""How large a prompt is, and whether it fits.
+"""How large a prompt is, and what is left out of it so that it fits a model's window.
 
-First cut: a token estimate that learns from what the server counted (`TokenMeter`), and a check against the window.
-Strategies that leave something out of a prompt come here as pure functions on messages.
+`counting` counts with the model's own tokenizer, or estimates and learns from the server; `fitting` makes cuts: rare,
+large, and kept, so that a server's prefix cache stays of use; `cutting` applies a cut to a conversation. All of it is
+pure: messages in, messages out, the host's history is not touched.
 """
 
+from slm_ext.context.counting import TokenCounter, counter_for
+from slm_ext.context.cutting import ContextEvent, Cut, Dropped, apply
+from slm_ext.context.fitting import Fitted, fit
 from slm_ext.context.meter import TokenMeter, characters
 
-__all__ = ["TokenMeter", "characters"]
+__all__ = [
+    "ContextEvent",
+    "Cut",
+    "Dropped",
+    "Fitted",
+    "TokenCounter",
+    "TokenMeter",
+    "apply",
+    "characters",
+    "counter_for",
+    "fit",
+]
