@@ -5,14 +5,19 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
+import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
 import yaml
 
+from slm_ext.serving.memory import available_bytes, estimate
 from slm_ext.serving.processes import birth
 from slm_ext.testing.fake_engine import command
 from slm_ext.testing.models import make_random_model
+from slm_ext.testing.openai_server import FakeOpenAI
 
 pytest.importorskip("mlx_lm")
 
@@ -51,7 +56,9 @@ def own(providers, tmp_path):
 def test_one_line_per_check(slm):
     done = slm("doctor")
     assert done.returncode == 0, done.stdout
-    assert {"mlx", "memory", "disk", "servers"} <= {line.split()[1] for line in done.stdout.splitlines()}
+    shown = [line.split()[1] for line in done.stdout.splitlines()]
+    assert {"python", "git", "registry", "mlx", "memory", "disk", "servers", "sandbox", "docker", "mini"} <= set(shown)
+    assert shown.index("python") < shown.index("memory") < shown.index("mini"), "in one order, however long each takes"
     assert all(line.split()[0] in ("ok", "hint") for line in done.stdout.splitlines())
 
 
@@ -80,12 +87,12 @@ def test_mlx_that_cannot_be_imported(doctor, own, tmp_path):
 @pytest.mark.mlx
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere MLX has a fast BLAS of its own")
 def test_openblas_that_is_not_installed(monkeypatch):
-    from slm_ext.cli import _serving_checks
+    from slm_ext.cli._checks.mlx import mlx_findings
     from slm_ext.serving import openblas
 
     monkeypatch.delenv("SLM_OPENBLAS", raising=False)
     monkeypatch.setattr(openblas, "find", lambda: None)
-    (finding,) = [found for found in _serving_checks._mlx(needed=False) if found.check == "openblas"]
+    (finding,) = [found for found in mlx_findings(needed=False) if found.check == "openblas"]
     assert (finding.status, finding.said.split(";")[0]) == ("hint", "not installed")
     assert "apt install libopenblas0-pthread" in finding.next
 
@@ -146,11 +153,64 @@ def test_what_switches_batching_off(doctor, own):
     assert code == 0 and "KV cache of 8 bits" in found["batching"][0]["said"]
 
 
-def test_a_provider_of_others(doctor, own):
-    own()
+def test_a_provider_of_others(doctor, providers):
+    with FakeOpenAI(model="m", window=8192) as server, FakeOpenAI(model="m") as closed:
+        closed.close()
+        entry = {"model": "m", "endpoints": [{"url": server.base_url}, {"url": closed.base_url}]}
+        small = {"model": "m", "api_base": server.base_url, "max_input_tokens": 9000}
+        providers(yaml.safe_dump({"slm_providers": {"far": entry, "small": small}}))
+        code, found = doctor("--slm", "far")
+        assert code == 1 and found["provider"][0]["next"] == "slm providers check far"
+        assert "model" not in found and "mlx" not in found
+        assert [row["status"] for row in found["endpoint"]] == ["ok", "problem"]
+        assert "lists the model; window 8192" in found["endpoint"][0]["said"]
+        assert found["endpoint"][1]["said"].startswith("refused: ")
+        code, found = doctor("--slm", "small")
+        assert code == 1 and "window_too_small" in found["endpoint"][0]["said"]
+        assert not server.requests, "no token is asked for"
+
+
+def test_the_key_of_a_provider_of_others(doctor, providers):
+    providers("slm_providers: {far: {model: m, api_base: http://127.0.0.1:1/v1, api_key: $SLM_TEST_UNSET}}")
     code, found = doctor("--slm", "far")
-    assert code == 0 and found["provider"][0]["next"] == "slm providers check far"
-    assert "model" not in found and "mlx" not in found
+    assert code == 1 and found["endpoint"][0]["next"] == "export SLM_TEST_UNSET=…"
+
+
+def test_a_router(doctor, providers, tmp_path):
+    """Every member with its name, and what fits together."""
+    folder = make_random_model(tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "max_position_embeddings": 4_000_000_000}))
+    own = {"model": "m", "server": {"engine": "plain", "model_path": str(folder)}, "max_input_tokens": 1024}
+    far = {"model": "m", "api_base": "http://127.0.0.1:1/v1"}
+    entries = {"one": own, "two": own | {"temperature": 1}, "far": far}
+    auto = {"default": "one", "subtasks": {"plan": "two"}, "fallback": ["far"]}
+    providers(yaml.safe_dump({"slm_providers": {**entries, "auto": auto}}))
+    code, found = doctor("--slm", "auto")
+    assert code == 1 and "one, two, far" in found["router"][0]["said"]
+    assert [row["said"].split(":")[0] for row in found["provider"]] == ["one", "two", "far"]
+    assert found["together"][0]["status"] == "ok" and "one, two together" in found["together"][0]["said"]
+    assert "mlx" in found and found["endpoint"][0]["said"].startswith("far: refused")
+
+    room = available_bytes()
+    tokens = 1024
+    while _taken(folder, tokens) < 0.7 * room:
+        tokens *= 2
+    while _taken(folder, tokens) > 0.7 * room:
+        tokens = tokens * 9 // 10
+    large = own | {"max_input_tokens": tokens}
+    entries = {"one": large, "two": large | {"temperature": 1}, "far": far}
+    providers(yaml.safe_dump({"slm_providers": {**entries, "auto": auto}}))
+    _, found = doctor("--slm", "auto")
+    assert found["together"][0]["status"] == "problem" and "max_loaded: 1" in found["together"][0]["next"]
+    assert [row["status"] for row in found["fits"]] == ["ok", "ok"], "each alone"
+    providers(yaml.safe_dump({"slm_providers": {**entries, "auto": {**auto, "switching": {"max_loaded": 1}}}}))
+    assert "together" not in doctor("--slm", "auto")[1]
+
+
+def _taken(folder: Path, tokens: int) -> int:
+    """Bytes that serving the model with a prompt of so many tokens takes."""
+    return estimate(folder, context_tokens=tokens + 4096, streams=1).total
 
 
 def test_a_command_that_is_not_there(doctor, providers):
@@ -176,3 +236,115 @@ def test_servers_that_run_and_one_that_lost_its_keeper(slm, doctor, providers):
 def test_an_unknown_name(slm):
     done = slm("doctor", "--slm", "flywheel-tinny")
     assert done.returncode == 2 and "flywheel-tiny" in done.stderr and "Traceback" not in done.stderr
+
+
+# Sandbox, containers, agents
+
+
+@pytest.fixture
+def programs(tmp_path):
+    """A PATH that holds git and these shell scripts only; returns its environment."""
+
+    def make(**scripts: str) -> dict[str, str]:
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))
+        (folder / "git").symlink_to(shutil.which("git"))
+        for name, text in scripts.items():
+            (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+            (folder / name).chmod(0o755)
+        return {"PATH": str(folder)}
+
+    return make
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="bubblewrap is there for Linux only")
+def test_bubblewrap(doctor, programs):
+    (row,) = doctor(**programs())[1]["sandbox"]
+    assert row["status"] == "hint" and "not installed" in row["said"] and "bubblewrap" in row["next"]
+    refused = "echo 'bwrap: No permissions to create new namespace' >&2; exit 1"
+    (row,) = doctor(**programs(bwrap=refused))[1]["sandbox"]
+    assert row["status"] == "hint" and row["said"].endswith("cannot be used: No permissions to create new namespace")
+    assert row["next"]
+    (row,) = doctor(**programs(bwrap="echo bubblewrap 9.9"))[1]["sandbox"]
+    assert (row["status"], row["said"]) == ("ok", "bubblewrap 9.9 works")
+
+
+def test_containers(doctor, programs):
+    (row,) = doctor(**programs())[1]["docker"]
+    assert row["status"] == "hint" and "neither" in row["said"]
+    denied = "echo 'permission denied while trying to connect to the Docker daemon socket' >&2; exit 1"
+    dead = "echo 'Cannot connect to Podman' >&2; exit 125"
+    docker, podman = doctor(**programs(docker=denied, podman=dead))[1]["docker"]
+    assert "group docker" in docker["next"] and podman["next"] == "podman machine start"
+    assert "Cannot connect to Podman" in podman["said"]
+    (row,) = doctor(**programs(docker="echo 28.2.2"))[1]["docker"]
+    assert (row["status"], row["said"]) == ("ok", "docker 28.2.2 answers")
+
+
+def test_a_program_that_hangs_is_not_waited_for():
+    from slm_ext.cli._checks.finding import ask
+
+    code, said = ask([sys.executable, "-c", "import threading; threading.Event().wait()"], timeout_s=0.2)
+    assert code is None and said == "no answer within 0.2 s"
+    assert ask(["/no/such/program"])[0] is None
+    code, said = ask([sys.executable, "-c", "input()"])
+    assert code == 1 and said.startswith("EOFError"), "nor is one that wants an answer"
+
+
+def test_git_that_is_not_there(doctor, tmp_path):
+    code, found = doctor(PATH=str(tmp_path))
+    assert code == 1 and found["git"][0]["next"] == "install git"
+
+
+def test_a_registry_that_cannot_be_read(doctor, providers):
+    providers("slm_providers: {own: {model: m, api_bse: http://h/v1}}")
+    code, found = doctor()
+    assert code == 1 and "api_bse" in found["registry"][0]["said"]
+
+
+def test_a_state_folder_that_is_a_file(doctor, tmp_path):
+    (tmp_path / "file").write_text("")
+    code, found = doctor(SLM_HOME=str(tmp_path / "file" / "home"))
+    assert code == 1 and "no folder" in found["disk"][0]["said"] and "SLM_HOME" in found["disk"][0]["next"]
+
+
+def test_the_agents(doctor):
+    from slm_ext.hosts.sweagent import available
+
+    _, found = doctor()
+    assert found["mini"][0]["said"].startswith("mini-swe-agent 2.")
+    assert found["swe-agent"][0]["status"] == ("ok" if available()[0] else "hint")
+    assert ("hook" in found) == available()[0]
+
+
+@pytest.mark.sweagent
+def test_the_hook_of_sweagent(doctor):
+    scripts = str(Path(sys.executable).parent)
+    path = os.pathsep.join([scripts, os.environ["PATH"]])
+    (row,) = doctor(PATH=path)[1]["hook"]
+    assert row["status"] == "ok" and "is entered" in row["said"]
+    (row,) = doctor(PATH=path, SLM_EXT_DISABLE="1")[1]["hook"]
+    assert row["status"] == "hint" and row["next"] == "unset SLM_EXT_DISABLE"
+    assert "SWE-agent 1.1" in doctor(PATH=path)[1]["swe-agent"][0]["said"]
+
+
+@pytest.mark.sweagent
+def test_a_sweagent_of_another_environment(doctor, programs):
+    env = programs(sweagent="exit 0")
+    (row,) = doctor(**env)[1]["hook"]
+    assert row["status"] == "hint" and "of another environment" in row["said"]
+    (row,) = doctor(**programs())[1]["hook"]
+    assert row["status"] == "hint" and "no `sweagent` is on PATH" in row["said"]
+
+
+def test_checks_that_wait_wait_together():
+    """Each waits until all have begun, so one after the other would never end."""
+    from slm_ext.cli._checks.finding import Finding, run_all
+
+    begun = threading.Barrier(4, timeout=30)
+
+    def check(name):
+        begun.wait()
+        yield Finding(name, "ok", "")
+
+    names = ["a", "b", "c", "d"]
+    assert [found.check for found in run_all([partial(check, name) for name in names])] == names
