@@ -27,7 +27,9 @@ class Prompts(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     system: Text
+    """The first message."""
     instance: Text
+    """The second one: the task."""
 
     @field_validator("instance")
     @classmethod
@@ -62,7 +64,7 @@ class Profile(BaseModel):
     step_limit: Count | None = None
     """Most model calls in one task."""
     stop_policy: StopPolicy = Field(default_factory=StopPolicy)
-    """When a run that leads nowhere is ended."""
+    """When a run that leads nowhere is ended, below; a router may have its own."""
     tool_env: dict[str, str] = Field(default_factory=dict)
     """Environment variables of the tools."""
     sweagent: dict[str, Any] = Field(default_factory=dict)

@@ -54,7 +54,8 @@ class Provider(BaseModel):
     """What the endpoint calls the model. An entry may write it `name:`. Managed servers: defaults to `model_path`."""
     api_base: Endpoint | None = None
     endpoints: list[Replica] = Field(default_factory=list)
-    """Several places that serve the same model; the least busy one is asked, and a run stays with it."""
+    """Several places that serve the same model, below, in place of `api_base`. The least busy one is asked, and a run
+    stays with it."""
     api_key: SecretStr | None = None
     """`$VARIABLE`, or a literal (never written anywhere); without one a dummy is sent."""
     server: ServerSpec | None = None
@@ -91,11 +92,11 @@ class Provider(BaseModel):
     system: Text | None = None
     """System text for this model in place of the profile's; small models do better with a short one."""
     context: ContextPolicy = Field(default_factory=ContextPolicy)
-    """How a conversation is fitted into `max_input_tokens`."""
+    """How a conversation is fitted into the prompt's limit, below."""
     budget: Budget = Field(default_factory=Budget)
-    """Of one run."""
+    """What one run may take of this provider, below."""
     price: Price = Field(default_factory=Price)
-    """Makes `budget.usd` count; local models cost nothing."""
+    """What tokens cost, below: it makes `budget.usd` count. Local models cost nothing."""
     roles: list[Subtask] = Field(default_factory=list)
     """Subtasks that a router may give it; none: all."""
 

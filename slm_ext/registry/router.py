@@ -90,7 +90,8 @@ class When(BaseModel):
     max_tokens: Tokens | None = None
     """The prompt has at most so many tokens."""
     last_status: Status | None = None
-    """What came of the last step; `none` before the first."""
+    """What came of the last step: `none` (there is none yet), `ok`, `error`, `rejected`, `tests_passed` or
+    `tests_failed`."""
     attempt: Count | None = None
     """This is at least the so-many-th attempt at one step; the first is 1."""
 

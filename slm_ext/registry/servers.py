@@ -37,6 +37,7 @@ class ServerSpec(BaseModel):
     draft_model: Text | None = None
     """Model for speculative decoding: a folder or a Hugging Face id. Switches batching off."""
     num_draft_tokens: Count | None = None
+    """Tokens that it drafts at a time."""
     kv_bits: Literal[2, 3, 4, 6, 8] | None = None
     """Bits of a quantized KV cache. Switches batching off."""
     prompt_cache_bytes: Count | None = None
@@ -50,6 +51,7 @@ class ServerSpec(BaseModel):
     context_tokens: Count | None = None
     """The window, tokens; enforced by the `slm` engine."""
     host: Text = "127.0.0.1"
+    """The address it listens at."""
     port: Annotated[int, number, Field(ge=0, le=65535)] = 0
     """0 takes a free one; a fixed one that is taken is an error."""
     ttl_s: Annotated[float, number, Field(ge=0, allow_inf_nan=False)] = 0
@@ -65,7 +67,9 @@ class ServerSpec(BaseModel):
     max_tokens: Count | None = None
     """The server's own default for requests that name no limit. Default: the provider's `max_output_tokens`."""
     temp: Temperature | None = None
+    """The server's own default for requests that name no temperature."""
     top_p: Fraction | None = None
+    """The server's own default for requests that name no `top_p`."""
     chat_template_args: dict[str, Any] | None = None
     """Arguments of the chat template, e.g. `{enable_thinking: false}`."""
     log_path: Text | None = None

@@ -5,8 +5,30 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from importlib import import_module
+
+import pytest
 
 from .snippets import ROOT, pages
+
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from reference_parts import fields_of
+
+FIELDS = {
+    "providers.md": {
+        "provider": ("Provider",),
+        "blocks": ("Replica", "Capabilities", "Retry", "Resample"),
+        "policies": ("ContextPolicy", "Strategy", "Budget", "Price"),
+        "servers": ("ServerSpec",),
+    },
+    "routers.md": {
+        "router": ("Router", "Style", "Route", "Rule", "When", "Escalation", "Switching"),
+        "policies": ("Budget",),
+    },
+    "profiles.md": {"profile": ("Profile", "Prompts"), "policies": ("StopPolicy",)},
+}
+"""Page, module of the registry, classes whose fields it lists."""
 
 
 def test_the_generated_parts_are_up_to_date():
@@ -14,6 +36,40 @@ def test_the_generated_parts_are_up_to_date():
         [sys.executable, ROOT / "scripts" / "make_reference.py", "--check"], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("page", FIELDS)
+def test_every_field_that_can_be_written_is_listed_with_its_meaning(page):
+    text = (ROOT / "docs" / "reference" / page).read_text()
+    for module, names in FIELDS[page].items():
+        for name in names:
+            model = getattr(import_module(f"slm_ext.registry.{module}"), name)
+            meanings = {field: meaning for field, _, _, meaning in fields_of(model)}
+            for field in model.model_fields.keys() & meanings.keys():
+                assert meanings[field], f"{name}.{field} says nothing of itself"
+                row = rf"^\| `{field}` \| .* \| {re.escape(meanings[field])} \|$"
+                assert re.search(row, text, re.MULTILINE), f"{name}.{field} is not in {page}"
+
+
+def test_every_class_of_the_registry_that_can_be_written_is_on_a_page():
+    from pydantic import BaseModel
+
+    listed = {name for modules in FIELDS.values() for names in modules.values() for name in names}
+    for module in ("provider", "blocks", "policies", "servers", "router", "profile"):
+        found = import_module(f"slm_ext.registry.{module}")
+        own = {
+            name
+            for name, value in vars(found).items()
+            if isinstance(value, type) and issubclass(value, BaseModel) and value.__module__ == found.__name__
+        }
+        assert own <= listed, module
+
+
+def test_every_subtask_is_named():
+    from slm_ext.registry import SUBTASKS
+
+    text = (ROOT / "docs" / "reference" / "routers.md").read_text()
+    assert not [subtask for subtask in SUBTASKS if f"`{subtask}`" not in text]
 
 
 def test_every_environment_variable_in_the_code_is_documented():
