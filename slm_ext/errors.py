@@ -14,7 +14,9 @@
     └── CompletionError      a model call that did not bring an answer                        (exit 1)
         ├── ContextOverflow  the prompt does not fit the model's window
         ├── FormatRejected   the reply holds no usable tool call; carries the Rejection
-        └── ProviderDown     the endpoint refused, vanished or answered with a permanent error
+        ├── ProviderDown     the endpoint refused, vanished or answered with a permanent error
+        ├── BudgetSpent      what is left of a budget does not suffice for another call
+        └── RunStopped       the stop policy ends the run; carries the StopDecision
 
 Raise the most specific one. `UsageError` and its children are raised before anything is started or written;
 `ServingError` while a server is brought up; `CompletionError` during a run, where the host decides what it means.
@@ -23,6 +25,7 @@ Raise the most specific one. `UsageError` and its children are raised before any
 from __future__ import annotations
 
 __all__ = [
+    "BudgetSpent",
     "BundleError",
     "CompletionError",
     "ContextOverflow",
@@ -32,6 +35,7 @@ __all__ = [
     "ProviderDown",
     "RegistryError",
     "RepositoryError",
+    "RunStopped",
     "ServingError",
     "SlmError",
     "StartFailed",
@@ -161,3 +165,15 @@ class FormatRejected(CompletionError):
 
 class ProviderDown(CompletionError):
     """The endpoint refused, vanished, or answered with an error that a retry cannot cure."""
+
+
+class BudgetSpent(CompletionError):
+    """A call could pass a budget of the run or of a provider, so it was not made."""
+
+
+class RunStopped(CompletionError):
+    """A run that leads nowhere is ended; `decision` says which rule of the stop policy, and what it saw."""
+
+    def __init__(self, attempted: str, *, decision=None, **parts: str):
+        self.decision = decision
+        super().__init__(attempted, **parts)

@@ -90,6 +90,13 @@ class LiveScreen:
     def _asked(self, event: events.Asked) -> None:
         self._status.update(f"step {event.step}: the model thinks")
 
+    def _routed(self, event: events.Routed) -> None:
+        why = f": {event.why}" if event.why else ""
+        self._console.print(
+            f"[bold cyan]{event.step:>3}[/] [yellow]{_safe(event.before)} → {_safe(event.provider)}[/] "
+            f"[dim]{_safe(event.cause + why)}[/]"
+        )
+
     def _called(self, event: events.Called) -> None:
         width = max(30, self._console.width - 40)
         shown = short_arguments(event.arguments, width)

@@ -29,3 +29,7 @@ class Answer(BaseModel):
     """The server's response as it came."""
     call_id: str
     """Of the call record; observations name it."""
+    route: dict[str, Any]
+    """The `RouteDecision`: who answered, and why."""
+    context: dict[str, Any] | None = None
+    """The `ContextEvent` where something was left out of the prompt."""

@@ -1,61 +1,77 @@
-"""`Completion`: one provider, one endpoint, one conversation at a time."""
+"""`Completion`: one conversation of one team, one answer after the other."""
 
 from __future__ import annotations
 
 import time
-import uuid
 from typing import Any
 
 from slm_ext.completion.answer import Answer
-from slm_ext.completion.grounding import Grounding, domains
-from slm_ext.completion.reply import Reply, read_reply, total_usage, usage_of
-from slm_ext.completion.request import build_request
-from slm_ext.completion.resampling import worth_another
-from slm_ext.completion.sender import Sender
-from slm_ext.completion.view import in_text, outgoing, restore_rejected
-from slm_ext.context import TokenMeter, characters
-from slm_ext.errors import ContextOverflow, FormatRejected, ProviderDown
-from slm_ext.routing import single_provider
-from slm_ext.toolcalls import wire_format
-from slm_ext.traces import Recorder, Validation
+from slm_ext.completion.asking import Asker
+from slm_ext.completion.grounding import Grounding
+from slm_ext.completion.memory import Memory
+from slm_ext.completion.pool import Pool
+from slm_ext.completion.reply import Reply
+from slm_ext.completion.view import outgoing, restore_rejected
+from slm_ext.errors import (
+    BudgetSpent,
+    CompletionError,
+    ContextOverflow,
+    FormatRejected,
+    ModelMissing,
+    RunStopped,
+    ServingError,
+    SlmError,
+    UsageError,
+)
+from slm_ext.registry import StopPolicy, Team
+from slm_ext.routing import Action, Choice, Known, NobodyLeft, RouteState, decide, read_actions, read_signals, stop
+from slm_ext.traces import Recorder
 
 __all__ = ["Completion"]
 
-_WIRES = {"native": "qwen3_coder", "xml": "qwen3_coder", "json": "hermes", "text": "fenced"}
-"""`tool_mode` → how calls are written where a reply is a text."""
-
 
 class Completion:
-    """Asks the model of `provider`, served at `handle`, for the next tool call.
+    """Asks a team's models for the next tool call of one conversation.
 
     Args:
-        provider: a registry `Provider`.
-        handle: of `serving.acquire`; its owner releases it.
+        team: of the registry; one provider alone is a team too.
+        pool: its endpoints; the owner closes it.
         tools: the OpenAI list; without tools any text is a good answer.
         recorder: every call is recorded there, answered or not.
-        grounding: where arguments' values come from; used where the provider's `constraints` are `grounded`, and in
+        grounding: where arguments' values come from; used where a provider's `constraints` are `grounded`, and in
             effect.
+        stop_policy: when the run is ended; the router's own goes before.
+
+    Raises:
+        UsageError: a router's rule offers a tool that is not in `tools`.
     """
 
     def __init__(
         self,
-        provider,
-        handle,
+        team: Team,
+        pool: Pool,
         *,
         tools: list[dict] | None = None,
         recorder: Recorder | None = None,
         grounding: Grounding | None = None,
+        stop_policy: StopPolicy | None = None,
     ):
-        self.provider, self.handle, self.tools, self.recorder = provider, handle, tools or [], recorder
-        self.grounding = grounding
-        self.wire = wire_format(_WIRES[provider.tool_mode])
-        self._native = provider.tool_mode == "native"
-        self._sender = Sender(provider, handle)
-        self._meter = TokenMeter()
-        self._step = 1
-        self._rejected: list[dict] = []  # assistant messages, all of this conversation
-        self._retries: list[str] = []  # ids of the calls drawn again or rejected since the last accepted one
-        self._refused = 0  # how many of them the model was told of
+        self.team, self.pool, self.tools, self.recorder = team, pool, tools or [], recorder
+        self.stop_policy = team.router.stop_policy or stop_policy
+        self.memory = Memory()
+        self._asker = Asker(team, pool, self.tools, recorder, grounding)
+        self._began: float | None = None
+        _check_styles(team, self.tools)
+
+    @classmethod
+    def alone(cls, provider: Any, handle: Any, **parts: Any) -> Completion:
+        """One provider, at an endpoint that somebody else owns; `parts` as for the class."""
+        return cls(Team.of(provider), Pool.given(provider, handle), **parts)
+
+    @property
+    def state(self) -> RouteState:
+        """What the router remembers: who was asked, what is spent."""
+        return self.memory.state
 
     def complete(self, messages: list[dict[str, Any]]) -> Answer:
         """The next answer.
@@ -65,155 +81,98 @@ class Completion:
                 JSON texts), tool (with `tool_call_id`). It is not changed.
 
         Raises:
-            ContextOverflow: the prompt does not fit `max_input_tokens`, or the server says so.
             FormatRejected: no usable call; carries the `Rejection`, and the `Answer` without calls as `reply`.
-            ProviderDown: the endpoint is gone or refuses for good.
+            ContextOverflow, ProviderDown, BudgetSpent: nobody can answer; the reason of the first that was asked.
+            UsageError, ServingError: likewise: it cannot be started, or serves another model than before.
+            RunStopped: the stop policy ends the run.
         """
-        conversation = outgoing(restore_rejected(messages, self._rejected))
-        view = conversation if self._native else in_text(conversation, self.tools, self.wire)
-        return self._accepted(*self._drawn(conversation, view))
+        self._began = self._began or time.monotonic()
+        conversation = outgoing(restore_rejected(messages, self.memory.rejected))
+        actions = read_actions(conversation)
+        self._stop_if_due(actions)
+        unusable: dict[str, str] = {}
+        first: SlmError | None = None
+        while True:
+            try:
+                choice = self._choose(conversation, actions, unusable)
+            except NobodyLeft as nobody:
+                raise first or nobody from None
+            provider, before = choice.decision.provider, self.memory.state
+            try:
+                reply, answer = self._asker.ask(choice, conversation, self.memory)
+            except (CompletionError, ServingError, UsageError) as error:
+                first = first or error
+                unusable[provider] = _reason(error)
+                self._remember_failure(provider, before, error)
+            else:
+                return self._taken(reply, answer)
 
     def close(self) -> None:
-        """Close the connections; the handle stays its owner's."""
-        self._sender.close()
+        """Close the connections; the pool stays its owner's."""
+        self._asker.close()
 
-    def _drawn(self, conversation: list[dict], view: list[dict]) -> tuple[Reply, Answer]:
-        """The first reply that is not worth another draw, or the last one; each draw is recorded."""
-        policy, spent = self.provider.resample, []
-        most = policy.draws if policy else 0
-        grounded = self._domains(conversation)
-        for draw in range(most + 1):
-            call = _Call(self, view, draw, grounded)
-            status, error = "interrupted", None
-            try:
-                reply, answer = call.ask()
-                status = "rejected" if reply.rejection else "ok"
-                if draw < most and (why := worth_another(reply, conversation, policy)):
-                    status, error = "resampled", why
-            except (ContextOverflow, ProviderDown) as failure:
-                status, error = ("overflow" if isinstance(failure, ContextOverflow) else "provider_down"), str(failure)
-                raise
-            finally:
-                call.record(status, error)
-            if status != "resampled":
-                break
-            spent.append(call)
-            self._retries.append(call.id)
-        answer.usage = total_usage([*(c.usage for c in spent), call.usage])
-        return reply, answer
+    def _choose(self, conversation: list[dict], actions: list[Action], unusable: dict[str, str]) -> Choice:
+        memory, router = self.memory, self.team.router
+        size = self._asker.lane(memory.state.current or router.default).size(conversation, self.tools)
+        signals = read_signals(
+            actions, step=memory.step, attempt=memory.refused + 1, format_errors=memory.state.format_errors,
+            prompt_tokens=size, since=memory.state.since,
+        )  # fmt: skip
+        load_s = {} if self.team.alone else self.pool.load_s()
+        known = Known(time.monotonic(), dict(unusable), load_s)
+        return decide(self.team, signals, memory.state, known, actions=len(actions))
 
-    def _domains(self, conversation: list[dict]) -> dict[str, list] | None:
-        if self.grounding is None or not self.tools or self.provider.constraints_in_effect != "grounded":
-            return None
-        return domains(self.grounding.declared, self.tools, conversation, self.grounding.repository)
+    def _remember_failure(self, provider: str, before: RouteState, error: SlmError) -> None:
+        """The choice did not come about: who was asked before is still the current one."""
+        state = self.memory.state.back_to(before)
+        if not isinstance(error, ContextOverflow | BudgetSpent):
+            state = state.failed(provider, until=time.monotonic() + self.team.router.cooldown_s)
+        self.memory.state = state
 
-    def _accepted(self, reply: Reply, answer: Answer) -> Answer:
-        if reply.rejection is not None:
-            self._rejected.append(reply.message)
-            self._retries.append(answer.call_id)
-            self._refused += 1
+    def _taken(self, reply: Reply, answer: Answer) -> Answer:
+        rejection = reply.rejection
+        self.memory.take(reply.message, answer.call_id, usable=rejection is None)
+        if rejection is not None:
             raise FormatRejected(
-                f"read the reply of provider {self.provider.name!r}",
-                rejection=reply.rejection,
+                f"read the reply of provider {answer.route['provider']!r}",
+                rejection=rejection,
                 reply=answer,
-                seen=f"{reply.rejection.rule}: {reply.rejection.message}",
-                allowed=reply.rejection.expected,
+                seen=f"{rejection.rule}: {rejection.message}",
+                allowed=rejection.expected,
             )
-        self._retries.clear()
-        self._refused = 0
-        self._step += 1
         return answer
 
-
-class _Call:
-    """One call from its view to its record."""
-
-    def __init__(self, owner: Completion, view: list[dict], draw: int, grounded: dict[str, list] | None):
-        self.owner, self.view = owner, view
-        self.retried = list(owner._retries)
-        self.id = uuid.uuid4().hex[:12]
-        wire = None if owner._native else owner.wire.name
-        self.request = build_request(
-            owner.provider, owner.handle.model_id, owner.tools, draw, domains=grounded, wire=wire
-        )
-        self.size = characters(view, owner.tools if owner._native else None)
-        self.raw: dict[str, Any] | None = None
-        self.reply: Reply | None = None
-        self.usage: dict[str, Any] = {"latency_s": 0.0}
-        self.attempts = 0
-
-    def ask(self) -> tuple[Reply, Answer]:
-        """Send the view and judge the reply. Raises ContextOverflow, ProviderDown."""
-        owner = self.owner
-        self._fits(owner._meter.estimate(self.size), "about ")
-        began = time.perf_counter()
-        try:
-            self.raw = owner._sender.send(self.request, self.view)
-        finally:
-            self.attempts = owner._sender.attempts
-            self.usage["latency_s"] = round(time.perf_counter() - began, 4)
-        self.usage = usage_of(self.raw, self.usage["latency_s"])
-        owner._meter.learn(self.size, self.usage["in"])
-        self._fits(self.usage["in"] or 0, "")
-        self.reply = reply = read_reply(self.raw, owner.tools, self.id, owner.wire)
-        if reply.rejection is not None:
-            reply.rejection = reply.rejection.at(owner._refused + 1)
-        answer = Answer(
-            message=reply.message,
-            calls=[reply.call] if reply.call else [],
-            thought=reply.thought,
-            finish_reason=reply.finish_reason,
-            usage=self.usage,
-            raw=self.raw,
-            call_id=self.id,
-        )
-        return reply, answer
-
-    def record(self, status: str, error: str | None) -> None:
-        """Write the call record, whatever became of the call."""
-        owner, reply = self.owner, self.reply
-        if owner.recorder is None:
+    def _stop_if_due(self, actions: list[Action]) -> None:
+        if self.stop_policy is None:
             return
-        rejection = reply.rejection.model_dump() if reply and reply.rejection else None
-        usage = {"in": None, "out": None, "cached": None, **self.usage}
-        route = single_provider(owner._step, owner.provider.name, owner.handle.base_url).model_dump()
-        owner.recorder.call(
-            call_id=self.id,
-            step=owner._step,
-            messages=self.view,
-            tools=self.request.arguments.get("tools"),
-            sampling=self.request.sampling,
-            chat_template_kwargs=owner.provider.chat_template_kwargs or None,
-            validation=Validation(
-                parsed=bool(reply and reply.parsed),
-                schema_ok=bool(reply and reply.call),
-                status=status,
-                rejection=rejection,
-                also_rejected=reply.also_rejected if reply else [],
-            ),
-            usage=usage,
-            route=route | {"prompt_tokens": usage["in"], "latency_s": usage["latency_s"]},
-            identity=_plain(owner.handle.identity),
-            raw_response=self.raw,
-            thought=reply.thought if reply else "",
-            tool_calls=[reply.call.model_dump()] if reply and reply.call and status == "ok" else [],
-            finish_reason=reply.finish_reason if reply else None,
-            retry_of=self.retried[-1] if self.retried else None,
-            retry_index=len(self.retried),
-            attempts=self.attempts,
-            error=error,
-        )
-
-    def _fits(self, tokens: int, about: str) -> None:
-        window = self.owner.provider.max_input_tokens
-        if window and tokens > window:
-            raise ContextOverflow(
-                f"fit the conversation into provider {self.owner.provider.name!r}",
-                seen=f"{about}{tokens} tokens",
-                allowed=f"max_input_tokens: {window}",
-                next_step="choose a provider with a larger window, or a smaller step limit",
+        seconds, tokens = time.monotonic() - (self._began or 0), self.memory.state.total.tokens
+        decision = stop(self.stop_policy, actions, step=self.memory.step, tokens=tokens, seconds=seconds)
+        if decision is not None:
+            evidence = ", ".join(f"{name} {value}" for name, value in decision.evidence.items())
+            raise RunStopped(
+                "go on with the run",
+                decision=decision,
+                seen=f"{decision.reason}: {evidence}",
+                next_step="change `stop_policy` of the profile or router where it should go on",
             )
 
 
-def _plain(identity: Any) -> dict[str, Any]:
-    return identity.model_dump(mode="json") if hasattr(identity, "model_dump") else dict(identity)
+def _reason(error: SlmError) -> str:
+    """Why a provider cannot be asked, as the router is told."""
+    kinds = {ContextOverflow: "overflow", BudgetSpent: "budget", UsageError: "missing", ModelMissing: "missing"}
+    kind = next((word for kind, word in kinds.items() if isinstance(error, kind)), "unhealthy")
+    return f"{kind}: {error.seen or error.attempted}"
+
+
+def _check_styles(team: Team, tools: list[dict]) -> None:
+    offered, router = [tool["function"]["name"] for tool in tools], team.router
+    styles = {f"subtasks.{name}": style for name, style in router.subtasks.items()}
+    styles |= {f"rules.{i}": rule for i, rule in enumerate(router.rules)}
+    for where, style in styles.items():
+        if unknown := [name for name in style.tools or [] if name not in offered]:
+            raise UsageError(
+                f"use router {router.name!r}",
+                seen=f"{where}.tools names {', '.join(unknown)}",
+                allowed=", ".join(offered) or "no tools in this run",
+                next_step=f"slm providers show {router.name}",
+            )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from slm_ext.routing import Allowance
+
 __all__ = ["MAX_TOKENS", "TIMEOUT_S", "Request", "build_request"]
 
 MAX_TOKENS = 1024
@@ -19,11 +21,15 @@ class Request:
     Attributes:
         arguments: for the SDK, without `messages`.
         sampling: the settings among them, for the record.
-        timeout_s: seconds.
+        timeout_s: for one try, in seconds.
+        deadline_s: for all tries together, in seconds; None is without end.
     """
 
-    def __init__(self, arguments: dict[str, Any], sampling: dict[str, Any], timeout_s: float):
+    def __init__(
+        self, arguments: dict[str, Any], sampling: dict[str, Any], timeout_s: float, deadline_s: float | None = None
+    ):
         self.arguments, self.sampling, self.timeout_s = arguments, sampling, timeout_s
+        self.deadline_s = deadline_s
 
 
 def build_request(
@@ -34,6 +40,7 @@ def build_request(
     *,
     domains: dict[str, list] | None = None,
     wire: str | None = None,
+    allowance: Allowance | None = None,
 ) -> Request:
     """Settings that are unset are not sent (mlx_lm.server refuses explicit nulls), nor `tool_choice` (it ignores it)
     but to our own engine.
@@ -45,12 +52,15 @@ def build_request(
         domains: of `grounding`; None where nothing is grounded.
         wire: name of the wire format of a model that is shown its tools in the prompt: they are sent only to an
             engine of ours that is to constrain its calls.
+        allowance: what a budget leaves; the reply's limit and the timeout are cut down to it.
     """
+    allowance = allowance or Allowance()
     if draw and provider.resample:
         update = {"temperature": provider.resample.temperature, "seed": (provider.seed or 0) + draw}
         provider = provider.model_copy(update=update)
     extra = {k: v for k, v in (provider.completion_kwargs or {}).items() if v is not None}
     limit = extra.get("max_completion_tokens") or extra.get("max_tokens") or provider.max_output_tokens or MAX_TOKENS
+    limit = min(limit, allowance.max_tokens or limit)
     sampling: dict[str, Any] = {
         "temperature": provider.temperature,
         "top_p": provider.top_p,
@@ -74,7 +84,8 @@ def build_request(
         arguments["extra_body"] = template | body
     arguments |= {k: extra[k] for k in ("extra_headers", "extra_query") if k in extra}
     timeout = float(extra.get("timeout") or provider.timeout_s or TIMEOUT_S)
-    return Request(arguments, sampling | body | recorded, timeout)
+    timeout = min(timeout, allowance.seconds or timeout)
+    return Request(arguments, sampling | body | recorded, timeout, allowance.seconds)
 
 
 def _constrained(arguments: dict, body: dict, provider, domains: dict | None, wire: str | None) -> tuple:

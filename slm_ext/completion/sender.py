@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import time
 from typing import Any
@@ -57,20 +58,22 @@ class Sender:
             WrongModel: the server died, and what came in its place serves another model.
         """
         self.attempts, failed = 0, 0
+        deadline = time.monotonic() + (math.inf if request.deadline_s is None else request.deadline_s)
         may_revive = getattr(self._handle, "managed", False)
         while True:
             self.attempts += 1
             try:
-                seen, wait = self._try(request, messages, failed)
+                seen, wait = self._try(request, messages, failed, deadline - time.monotonic())
             except _Lost as lost:
                 if may_revive:
                     may_revive = False
-                    self._revive()
+                    self._revive(deadline - time.monotonic())
                     continue
                 seen, wait = str(lost), _REFUSED_WAITS[failed] if failed < len(_REFUSED_WAITS) else None
             if isinstance(seen, dict):
                 return seen
-            if wait is None or failed == self._provider.retry.retries or self._gone():
+            late = wait is not None and time.monotonic() + wait >= deadline
+            if wait is None or late or failed == self._provider.retry.retries or self._gone():
                 break
             failed += 1
             time.sleep(wait)
@@ -82,10 +85,10 @@ class Sender:
         if self._client is not None:
             self._client.close()
 
-    def _revive(self) -> None:
+    def _revive(self, left_s: float) -> None:
         """Wait until the server that was lost is there again; it may have moved, and have another token."""
         try:
-            self._handle.revive()
+            self._handle.revive(None if left_s == math.inf else max(0.0, left_s))
         except WrongModel:
             raise
         except ServingError as error:
@@ -96,19 +99,20 @@ class Sender:
         self.close()
         self._client = None
 
-    def _try(self, request: Request, messages: list[dict], failed: int) -> tuple[dict | str, float | None]:
+    def _try(self, request: Request, messages: list[dict], failed: int, left_s: float) -> tuple[dict | str, float | None]:
         """(response, None), or (what was seen, seconds until another try or None for final)."""
         import httpx
         import openai
 
         retry = self._provider.retry
         busy = min(retry.max_wait, retry.min_wait * 2**failed)
-        timeout = httpx.Timeout(request.timeout_s, connect=min(_CONNECT_S, request.timeout_s))
+        limit = max(0.05, min(request.timeout_s, left_s))
+        timeout = httpx.Timeout(limit, connect=min(_CONNECT_S, limit))
         create = self._openai().chat.completions.with_raw_response.create
         try:
             raw = create(messages=messages, timeout=timeout, **request.arguments)
         except openai.APITimeoutError:
-            return f"no answer within {request.timeout_s:g} s", None
+            return f"no answer within {round(limit, 1):g} s", None
         except openai.APIConnectionError as error:
             raise _Lost(f"{error.__cause__ or error}") from error
         except openai.APIStatusError as error:

@@ -12,7 +12,7 @@ from typing import Any
 
 from slm_ext.toolcalls import ToolCall, WireFormat, wire_format
 
-__all__ = ["in_text", "outgoing", "restore_rejected"]
+__all__ = ["in_text", "outgoing", "restore_rejected", "with_note", "with_system"]
 
 GO_ON = "Go on."
 START = "Start."
@@ -71,6 +71,20 @@ def restore_rejected(messages: list[dict], rejected: list[dict]) -> list[dict]:
             result[i] = left[at]
             del left[at:]
     return result
+
+
+def with_system(messages: list[dict], text: str | None) -> list[dict]:
+    """The conversation with another system text; None leaves it as it is."""
+    if text is None:
+        return messages
+    rest = messages[1:] if messages and messages[0]["role"] == "system" else messages
+    return [{"role": "system", "content": text}, *rest]
+
+
+def with_note(messages: list[dict], note: str) -> list[dict]:
+    """The conversation with `note` at the end of its last message, so that all before keeps its prefix."""
+    *before, last = messages
+    return [*before, last | {"content": "\n\n".join(part for part in (last["content"], note) if part)}]
 
 
 def _plain(message: dict) -> dict:

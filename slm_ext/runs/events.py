@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Asked", "Called", "Ended", "Event", "Listener", "Note", "Observed", "Rejected", "Stage", "Started"]
+__all__ = ["Asked", "Called", "Ended", "Event", "Listener", "Note", "Observed", "Rejected", "Routed", "Stage", "Started"]
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,21 @@ class Asked(Event):
     """The model is asked for step `step` (from 1)."""
 
     step: int
+
+
+@dataclass(frozen=True)
+class Routed(Event):
+    """Another provider answers than before, and why."""
+
+    step: int
+    before: str
+    provider: str
+    cause: str
+    why: str = ""
+
+    def line(self) -> str:
+        why = f": {self.why}" if self.why else ""
+        return f"step {self.step}: {self.before} → {self.provider} ({self.cause}{why})"
 
 
 @dataclass(frozen=True)

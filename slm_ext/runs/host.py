@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from slm_ext.errors import UsageError
-from slm_ext.runs.events import Asked, Called, Listener, Observed, Rejected
+from slm_ext.runs.events import Asked, Called, Listener, Observed, Rejected, Routed
 from slm_ext.runs.request import Tokens
 
 __all__ = ["HostChoice", "Steps", "choose_host"]
@@ -70,6 +70,9 @@ class Steps:
         self._listener = listener
         self._reply: dict[str, Any] = {}
         self.tokens = Tokens()
+        self.providers: dict[str, int] = {}
+        """Provider → replies."""
+        self.switches = 0
 
     def __call__(self, kind: str, data: dict[str, Any]) -> None:
         getattr(self, f"_{kind}")(**data)
@@ -77,12 +80,16 @@ class Steps:
     def _asked(self, step: int) -> None:
         self._listener(Asked(step))
 
-    def _answered(self, step: int, usage: dict[str, float] | None = None, **_: Any) -> None:
+    def _answered(self, step: int, usage: dict[str, float] | None = None, route: dict | None = None, **_: Any) -> None:
         self._reply = usage or {}
         self._add(self._reply)
+        self._routed(step, route)
 
-    def _rejected(self, step: int, message: str, usage: dict[str, float] | None = None, **_: Any) -> None:
+    def _rejected(
+        self, step: int, message: str, usage: dict[str, float] | None = None, route: dict | None = None, **_: Any
+    ) -> None:
         self._add(usage or {})
+        self._routed(step, route)
         self._listener(Rejected(step, message.splitlines()[0] if message else "no reason given"))
 
     def _called(self, step: int, action: dict[str, Any]) -> None:
@@ -111,9 +118,36 @@ class Steps:
             )
         )
 
+    def _routed(self, step: int, route: dict[str, Any] | None) -> None:
+        if not route:
+            return
+        name = route["provider"]
+        self.providers[name] = self.providers.get(name, 0) + 1
+        if before := route.get("switched_from"):
+            self.switches += 1
+            reasons = {other["provider"]: other["why_not"] for other in route["alternatives"]}
+            wished = route.get("escalated_from") or before
+            told = reasons.get(wished, "").partition(": ")
+            why = told[2] if told[0] == route["cause"] else _signal(route)
+            self._listener(Routed(step, before, name, route["cause"], why))
+
     def _add(self, usage: dict[str, float]) -> None:
         self.tokens = Tokens(
             input=self.tokens.input + (usage.get("in") or 0),
             output=self.tokens.output + (usage.get("out") or 0),
             cached=self.tokens.cached + (usage.get("cached") or 0),
         )
+
+
+def _signal(route: dict[str, Any]) -> str:
+    """The number behind a cause, in words."""
+    signals, cause = route["signals"], route["cause"]
+    said = {
+        "format_errors": f"{signals.get('format_errors')} replies without a usable call",
+        "repeated_action": f"the same action {signals.get('repeated')} times",
+        "cycle": "two actions in turn",
+        "failing_tests": f"tests failed {signals.get('failing_tests')} times in a row",
+        "subtask": route["subtask"] or "",
+        "rule": route["subtask"] or "",
+    }
+    return said.get(cause, "")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from slm_ext.errors import UsageError
+from slm_ext.errors import SlmError, UsageError
 from slm_ext.runs.host import HostChoice, choose_host
 from slm_ext.runs.issue import problem_statement
 from slm_ext.runs.overrides import read_overrides
@@ -26,7 +26,7 @@ class Plan:
     request: RunRequest
     task: str
     source: Source
-    provider: Any
+    team: Any
     profile: Any
     bundles: list
     host: HostChoice
@@ -39,13 +39,21 @@ class Plan:
     earlier: dict[str, Any] | None = None
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def model(self) -> str:
+        """What is going to answer, in a few words."""
+        team = self.team
+        return team.lead.model if team.alone else f"router over {', '.join(team.providers)}"
+
     def document(self) -> dict[str, Any]:
         """What `--dry-run` prints."""
         return {
-            "slm": self.provider.name,
-            "model": self.provider.model,
-            "provider": self.provider.public_dump(),
-            "profile": self.provider.profile,
+            "slm": self.team.name,
+            "model": self.model,
+            "provider": self.team.lead.public_dump(),
+            "router": None if self.team.alone else self.team.router.model_dump(mode="json", exclude_none=True),
+            "members": {name: one.public_dump() for name, one in self.team.providers.items()},
+            "profile": self.team.profile,
             "tools": [b.name for b in self.bundles],
             "host": self.host.name,
             "host_reason": self.host.reason,
@@ -73,10 +81,10 @@ def make_plan(request: RunRequest) -> Plan:
     task = problem_statement(request)
     source = find_source(request.repo)
     layers, overrides = read_overrides(request.config)
-    provider, profile = _provider(request, layers)
-    provider.resolve_api_key()
-    bundles = _bundles(provider, profile)
-    notes = _sandbox(request.sandbox)
+    team, profile = _team(request, layers)
+    team.lead.resolve_api_key()
+    bundles = _bundles(team, profile)
+    notes = [*_sandbox(request.sandbox), *_keyless(team)]
     host = choose_host(request.host)
     if request.apply and source.checkout is None:
         raise UsageError(
@@ -89,33 +97,60 @@ def make_plan(request: RunRequest) -> Plan:
     if source.checkout and folder.resolve() == source.checkout:
         raise UsageError(f"write the records to {folder}", seen="the checkout itself", next_step="--out DIR")
     earlier = earlier_run(folder, request)
-    if provider.server is not None and (earlier or {}).get("status") != "finished":
-        from slm_ext.serving.launch import launch_for
-
-        launch_for(provider)
+    if (earlier or {}).get("status") != "finished":
+        notes += _unstartable(team)
+    secrets = [one.key_reference[1:] for one in team.providers.values() if one.key_reference]
     return Plan(
-        request, task, source, provider, profile, bundles, host, python, folder, instance_id, overrides,
-        _step_limit(request, overrides, provider, profile),
-        [provider.key_reference[1:]] if provider.key_reference else [], earlier, notes,
+        request, task, source, team, profile, bundles, host, python, folder, instance_id, overrides,
+        _step_limit(request, overrides, team, profile), secrets, earlier, notes,
     )  # fmt: skip
 
 
-def _provider(request: RunRequest, layers: list[tuple[str, Path]]):
+def _team(request: RunRequest, layers: list[tuple[str, Path]]):
     from slm_ext.registry import load_registry
 
     registry = load_registry(extra_layers=layers)
-    provider = registry.provider(request.slm)
-    return provider, registry.profile(provider.profile)
+    team = registry.team(request.slm)
+    return team, registry.profile(team.profile)
 
 
-def _bundles(provider, profile) -> list:
+def _bundles(team, profile) -> list:
     from slm_ext.bundles import load_bundles, require_hash
     from slm_ext.registry import declared_tools_hash
 
     bundles = load_bundles([*profile.bundles])
-    if expected := declared_tools_hash(provider):
-        require_hash(bundles, expected, provider.name)
+    for provider in team.providers.values():
+        if expected := declared_tools_hash(provider):
+            require_hash(bundles, expected, provider.name)
     return bundles
+
+
+def _keyless(team) -> list[str]:
+    """Providers beside the default that cannot be asked for want of a key."""
+    notes = []
+    for provider in team.providers.values():
+        try:
+            provider.resolve_api_key()
+        except UsageError as error:
+            notes.append(f"{provider.name} is not asked: {error.seen}")
+    return notes
+
+
+def _unstartable(team) -> list[str]:
+    """Providers beside the default whose servers cannot be started. Raises for the default itself."""
+    from slm_ext.serving.launch import launch_for
+
+    notes = []
+    for provider in team.providers.values():
+        if provider.server is None:
+            continue
+        try:
+            launch_for(provider)
+        except SlmError as error:
+            if provider is team.lead:
+                raise
+            notes.append(f"{provider.name} is not asked: {error.seen}; next: {error.next_step}")
+    return notes
 
 
 def _sandbox(wanted: str) -> list[str]:
@@ -127,8 +162,8 @@ def _sandbox(wanted: str) -> list[str]:
     return ["sandbox auto: none; the tools run on this machine, in a private clone"] if wanted == "auto" else []
 
 
-def _step_limit(request: RunRequest, overrides: dict[str, Any], provider, profile) -> int:
-    """`--max-steps` before `--config` before the profile; the provider's own limit of calls is never passed."""
+def _step_limit(request: RunRequest, overrides: dict[str, Any], team, profile) -> int:
+    """`--max-steps` before `--config` before the profile; the (default) provider's own limit of calls is never passed."""
     wanted = request.max_steps or overrides.get("agent", {}).get("step_limit") or profile.step_limit or 0
-    limits = [n for n in (wanted, provider.per_instance_call_limit) if n]
+    limits = [n for n in (wanted, team.lead.per_instance_call_limit) if n]
     return min(limits, default=0)

@@ -20,7 +20,7 @@ class RunRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     slm: str
-    """Registry name of a provider."""
+    """Registry name of a provider or a router."""
     repo: str
     """Folder of a git checkout, or a URL."""
     issue: str = ""
@@ -93,7 +93,11 @@ class RunResult(BaseModel):
     seconds: float = 0.0
     """Wall clock of the whole run, in seconds."""
     identity: dict | None = None
-    """Which model answered, and how that is known."""
+    """Which model answered, and how that is known; with a router, its default provider's."""
+    providers: dict[str, int] = {}
+    """Replies of each provider."""
+    switches: int = 0
+    """How often another provider answered than before."""
     applied: bool | None = None
     """Whether `--apply` put the patch into the checkout; None when not asked."""
     message: str = ""

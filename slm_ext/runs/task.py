@@ -116,7 +116,7 @@ class _Run:
         plan = self.plan
         self.tell(
             Started(
-                plan.provider.name, plan.provider.model, plan.host.name, plan.host.reason, plan.source.shown,
+                plan.team.name, plan.model, plan.host.name, plan.host.reason, plan.source.shown,
                 str(self.folder.path), plan.step_limit,
             )
         )  # fmt: skip
@@ -143,20 +143,19 @@ class _Run:
 
     def work(self, clone: Clone, python: TaskPython) -> dict[str, Any]:
         """Server and agent; the server is given back before this returns."""
-        from slm_ext.serving import acquire
+        from slm_ext.completion import Pool
         from slm_ext.traces import Recorder
 
         plan, folder = self.plan, self.folder
-        self._stage("server", plan.provider.model)
+        self._stage("server", plan.team.lead.model)
         tools = {"SLM_TOOL_STATE": str(folder.work / "state"), "SLM_BASELINE": clone.baseline}
-        with acquire(plan.provider, log_dir=folder.path, on_event=self._server) as handle:
-            self.identity = handle.identity.model_dump(mode="json")
+        with Pool.of(plan.team, log_dir=folder.path, on_event=self._server) as pool:
+            self.identity = pool.open_one(plan.team).identity.model_dump(mode="json")
             folder.update(identity=self.identity)
-            secrets = [plan.provider.resolve_api_key(), handle.token]
-            self.recorder = Recorder(folder.calls, folder.run_id, plan.instance_id, secrets=secrets)
+            self.recorder = Recorder(folder.calls, folder.run_id, plan.instance_id)
             self._stage("agent", "at work")
             return _enter(plan)(
-                provider=plan.provider, profile=plan.profile, bundles=plan.bundles, handle=handle,
+                team=plan.team, profile=plan.profile, bundles=plan.bundles, pool=pool,
                 recorder=self.recorder, repo=clone.path, env=python.env | tools, task=plan.task,
                 trajectory=folder.trajectory, step_limit=plan.step_limit, overrides=plan.overrides, on_step=self.steps,
                 facts={"run_id": folder.run_id, "instance_id": plan.instance_id, "baseline": clone.baseline},
@@ -212,12 +211,14 @@ class _Run:
             calls_path=str(folder.calls) if folder.calls.exists() else None,
             run_dir=str(folder.path),
             instance_id=self.plan.instance_id,
-            slm=self.plan.provider.name,
+            slm=self.plan.team.name,
             host=self.plan.host.name,
             steps=outcome["steps"],
             tokens=self.steps.tokens,
             seconds=round(folder.seconds(), 3),
             identity=self.identity,
+            providers=self.steps.providers,
+            switches=self.steps.switches,
             applied=applied,
             message=refusal or _why(outcome, submitted) or (verdict.message if verdict else ""),
         )

@@ -4,7 +4,7 @@
         handle.base_url, handle.token, handle.model_id, handle.identity
 
 Read `acquisition` for the client's side and `keeper` for the process that owns the server; they meet in one folder per
-fingerprint (`states`, `leases`). `plain` and `command` say what is started, `identity` what it serves, `health` whether
+fingerprint (`states`, `leases`). `plain` and `command` say what is started, `identity` what it serves, `residency` what is loaded now, `health` whether
 an endpoint can be used. Importing this package imports nothing else.
 """
 
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from .handle import ServerHandle
     from .health import HealthReport, check
     from .identity import Identity
+    from .residency import Residency
 
-__all__ = ["HealthReport", "Identity", "ServerHandle", "acquire", "check"]
+__all__ = ["HealthReport", "Identity", "Residency", "ServerHandle", "acquire", "check"]
 
 _HOME = {
     "acquire": "acquisition",
@@ -26,6 +27,7 @@ _HOME = {
     "HealthReport": "health",
     "check": "health",
     "Identity": "identity",
+    "Residency": "residency",
 }
 
 

@@ -26,12 +26,15 @@ __all__ = ["acquire", "hold"]
 POLL_S = 0.02
 
 
-def acquire(provider, log_dir: Path | str | None = None, on_event: OnEvent | None = None) -> ServerHandle:
+def acquire(
+    provider, log_dir: Path | str | None = None, on_event: OnEvent | None = None, log_name: str = "server.log"
+) -> ServerHandle:
     """A ready endpoint for `provider`; use it in a `with` statement.
 
     Args:
-        provider: a registry entry. With `server` it is managed; with `api_base` nothing is started.
-        log_dir: folder for the log of a server that is started here; default: beside its state.
+        provider: a registry entry. With `server` it is managed; with `api_base` nothing is started; of several
+            `endpoints` it is the first.
+        log_dir: folder for the log `log_name` of a server that is started here; default: beside its state.
         on_event: called with (stage, message); stages: checking, starting, loading, joined, ready, stopping, stopped.
 
     Raises:
@@ -42,22 +45,24 @@ def acquire(provider, log_dir: Path | str | None = None, on_event: OnEvent | Non
     """
     if provider.server is None:
         return ServerHandle(
-            base_url=provider.api_base,
+            base_url=provider.replicas[0].url,
             token=provider.resolve_api_key(),
             model_id=provider.model,
             identity=Identity(kind="declared", model_id=provider.model),
         )
     tell = on_event or (lambda stage, message: None)
     tell("checking", f"{provider.name}: model files")
-    return hold(launch_for(provider), log_dir=log_dir, on_event=on_event)
+    return hold(launch_for(provider), log_dir=log_dir, on_event=on_event, log_name=log_name)
 
 
-def hold(launch: Launch, log_dir: Path | str | None = None, on_event: OnEvent | None = None) -> ServerHandle:
+def hold(
+    launch: Launch, log_dir: Path | str | None = None, on_event: OnEvent | None = None, log_name: str = "server.log"
+) -> ServerHandle:
     """Like `acquire`, for a launch that is already made."""
     folder = paths.servers_dir() / launch.fingerprint
     _make(folder)
     if log_dir is not None and not launch.log_path:
-        launch.log_path = str(Path(log_dir).resolve() / "server.log")
+        launch.log_path = str(Path(log_dir).resolve() / log_name)
     launch.log_path = launch.log_path or str(folder / "server.log")
     kept = _Hold(folder, launch, on_event or (lambda stage, message: None))
     try:

@@ -68,6 +68,7 @@ class Keeper:
             "port": None,
             "base_url": None,
             "keep_until": None,
+            "load_s": (states.read(folder) or {}).get("load_s"),
             "late": None,
             "error": None,
             "deaths": deaths.carried(states.read(folder), time.time()),
@@ -132,10 +133,10 @@ class Keeper:
 
     def start(self) -> None:
         """Bring the engine to its first token."""
-        self.current = Start(self)
+        self.current, began = Start(self), time.monotonic()
         found = self.current.run()
         self.was_ready = True
-        self.publish(state="ready", stage="ready", **found)
+        self.publish(state="ready", stage="ready", load_s=round(time.monotonic() - began, 3), **found)
 
     def keep(self) -> None:
         """Until it ends: publish how it fares. Raises Ended, or EngineFailed where it died or is stuck."""

@@ -35,6 +35,7 @@ class Recorder:
         self._scrub = Scrubber(secrets)
         self._lock = threading.Lock()
         self._seen: set[str] = set()
+        self._hashed: dict[Any, str] = {}  # message → its hash: a conversation comes again at every step
         self._steps: dict[str, int] = {}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if self.path.exists():
@@ -83,6 +84,11 @@ class Recorder:
             self._steps[call_id] = step
             return record
 
+    def hide(self, secret: str | None) -> None:
+        """From now on `secret` is not written either."""
+        with self._lock:
+            self._scrub.add(secret)
+
     def observation(self, call_id: str, content: str, tool_report: dict[str, Any] | None = None) -> None:
         """Record what the tool call of `call_id` brought: the text the model sees, and the typed result."""
         with self._lock:
@@ -100,8 +106,14 @@ class Recorder:
         return {"run_id": self.run_id, "instance_id": self.instance_id, "step": step, "ts": round(time.time(), 3)}
 
     def _entry(self, message: dict, fresh: set[str]) -> MessageEntry:
+        key = (message.get("role"), message.get("content"), repr([v for k, v in message.items() if k != "content"]))
+        known = self._hashed.get(key) if isinstance(message.get("content"), str) else None
+        if known in self._seen or known in fresh:
+            return MessageEntry(sha256=str(known))
         message = self._scrub.value(message)
         sha = _sha(_canonical(message))
+        if isinstance(key[1], str):
+            self._hashed[key] = sha
         if sha in self._seen or sha in fresh:
             return MessageEntry(sha256=sha)
         fresh.add(sha)

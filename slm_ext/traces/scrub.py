@@ -46,9 +46,14 @@ class Scrubber:
 
     def __init__(self, secrets: Iterable[str | None] = (), *, environ: Mapping[str, str] | None = None):
         environ = os.environ if environ is None else environ
-        known = {s for s in secrets if s and len(s) >= _SHORTEST_GIVEN and s.lower() not in _PLACEHOLDERS}
+        known = {s for s in secrets if _secret(s)}
         known |= {v for k, v in environ.items() if _NAMES.search(k) and len(v) >= _SHORTEST and not v.isalpha()}
         self._known = sorted(known, key=len, reverse=True)
+
+    def add(self, secret: str | None) -> None:
+        """Hide one more value from now on."""
+        if secret not in self._known and _secret(secret):
+            self._known = sorted([*self._known, str(secret)], key=len, reverse=True)
 
     def text(self, text: str) -> str:
         """The text without secrets."""
@@ -72,3 +77,7 @@ class Scrubber:
         if isinstance(value, (list, tuple)):
             return [self.value(item) for item in value]
         return value
+
+
+def _secret(value: str | None) -> bool:
+    return bool(value) and len(str(value)) >= _SHORTEST_GIVEN and str(value).lower() not in _PLACEHOLDERS

@@ -34,4 +34,4 @@ def handle(base_url, token="s3cret-token"):
 
 def completion(base_url, path=None, *, tools=TOOLS, token="s3cret-token", **fields):
     recorder = Recorder(path, "run", "task", secrets=[token]) if path else None
-    return Completion(provider(base_url, **fields), handle(base_url, token), tools=tools, recorder=recorder)
+    return Completion.alone(provider(base_url, **fields), handle(base_url, token), tools=tools, recorder=recorder)

@@ -35,7 +35,7 @@ def engine(**fields):
 def ask(asked, replies=(READ,), messages=SHOWN, path=None, tools=TOOLS):
     with FakeOpenAI(list(replies)) as server:
         recorder = Recorder(path, "run", "task") if path else None
-        completion = Completion(
+        completion = Completion.alone(
             asked, handle(server.base_url), tools=tools, recorder=recorder, grounding=Grounding(DECLARED)
         )
         with contextlib.suppress(FormatRejected):
@@ -146,7 +146,7 @@ def unread(rule="unterminated", **more):
 )
 def test_a_call_that_the_engine_could_not_read_is_refused_in_its_words(reply, rule):
     with FakeOpenAI([reply]) as server, pytest.raises(FormatRejected) as refused:
-        Completion(engine(), handle(server.base_url), tools=TOOLS).complete(MESSAGES)
+        Completion.alone(engine(), handle(server.base_url), tools=TOOLS).complete(MESSAGES)
     rejection = refused.value.rejection
     assert rejection.rule == rule and rejection.expected and rejection.example
     if rule == "unterminated":
@@ -157,7 +157,7 @@ def test_a_call_before_the_unreadable_one_is_taken(tmp_path):
     reply = unread(tool_calls=READ["tool_calls"])
     with FakeOpenAI([reply]) as server:
         recorder = Recorder(tmp_path / "calls.jsonl", "run", "task")
-        answer = Completion(engine(), handle(server.base_url), tools=TOOLS, recorder=recorder).complete(MESSAGES)
+        answer = Completion.alone(engine(), handle(server.base_url), tools=TOOLS, recorder=recorder).complete(MESSAGES)
     assert [c.name for c in answer.calls] == ["read_file"]
     [record] = read_calls(tmp_path)
     assert record["validation"]["also_rejected"] == [{"rule": "unterminated", "got": "<tool_call>"}]
@@ -192,7 +192,7 @@ def test_tools_in_the_prompt_and_calls_read_from_the_text(mode, asked, tmp_path)
         else provider("http://127.0.0.1:9/v1", tool_mode=mode)
     )
     with FakeOpenAI([reply, wire.opener, wire.render(ToolCall(id="", name="read_file", arguments={}))]) as server:
-        completion = Completion(by, handle(server.base_url), tools=TOOLS)
+        completion = Completion.alone(by, handle(server.base_url), tools=TOOLS)
         answer = completion.complete(MESSAGES)
         assert (answer.calls[0].arguments, answer.thought) == (arguments, "I fix it.")
         rules = []

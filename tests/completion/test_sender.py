@@ -116,7 +116,7 @@ def test_a_server_known_to_be_gone_is_not_asked_again():
     with FakeOpenAI([Fault(status=503)]) as server:
         gone = Gone(**(handle(server.base_url).model_dump() | {"log_path": "/tmp/the.log"}))
         with pytest.raises(ProviderDown, match=r"next: .*/tmp/the\.log"):
-            Completion(provider(server.base_url), gone, tools=TOOLS).complete(MESSAGES)
+            Completion.alone(provider(server.base_url), gone, tools=TOOLS).complete(MESSAGES)
     assert len(server.requests) == 1
 
 

@@ -32,7 +32,7 @@ def complete(handle, **fields) -> str:
     provider = Provider(
         name="fake", model="fake-model", api_base=handle.base_url, retry={"min_wait": 0.05, "max_wait": 0.1}, **fields
     )
-    completion = Completion(provider, handle)
+    completion = Completion.alone(provider, handle)
     try:
         return completion.complete(MESSAGES).message["content"]
     finally:

@@ -10,8 +10,8 @@ MODEL_CLASS = "slm_ext.hosts.mini.model.SlmModel"
 ENVIRONMENT_CLASS = "slm_ext.hosts.mini.environment.SlmEnvironment"
 
 
-def compose(provider, profile) -> dict[str, Any]:
-    """The sections `agent`, `model`, `environment` for `mini -c`; the profile's block `mini` has the last word."""
+def compose(entry, profile) -> dict[str, Any]:
+    """A run with `entry`, a provider, router or team, and `profile`: the sections `agent`, `model`, `environment` for `mini -c`; the profile's block `mini` has the last word."""
     prompts = profile.prompts.named("task")
     agent = {
         "system_template": prompts.system,
@@ -19,7 +19,7 @@ def compose(provider, profile) -> dict[str, Any]:
         "step_limit": profile.step_limit or 0,
         "cost_limit": 0,  # local models cost nothing; mini's limit of 3 would not hold them anyway
     }
-    model = {"model_class": MODEL_CLASS, "model_name": f"slm/{provider.name}"}
+    model = {"model_class": MODEL_CLASS, "model_name": f"slm/{entry.name}"}
     environment = {
         "environment_class": ENVIRONMENT_CLASS,
         "bundles": list(profile.bundles),

@@ -12,14 +12,14 @@ __all__ = ["run_task_in_mini"]
 
 
 def run_task_in_mini(
-    *, provider, profile, bundles, handle, recorder, repo: Path, env: dict[str, str], task: str, trajectory: Path,
+    *, team, profile, bundles, pool, recorder, repo: Path, env: dict[str, str], task: str, trajectory: Path,
     step_limit: int | None = None, overrides: dict[str, Any] | None = None, on_step=None, facts: dict | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Run the agent in `repo` until it submits or gives up.
 
     Args:
-        provider, profile, bundles: of the registry and `load_bundles`.
-        handle: a server handle; its owner releases it.
+        team, profile, bundles: of the registry and `load_bundles`.
+        pool: the team's endpoints; its owner closes it.
         recorder: gets every call.
         repo: the clone the agent works in.
         task: the issue's text.
@@ -40,7 +40,7 @@ def run_task_in_mini(
     from slm_ext.hosts.mini.environment import SlmEnvironment
     from slm_ext.hosts.mini.model import SlmModel
 
-    config = recursive_merge(compose(provider, profile), overrides or {})
+    config = recursive_merge(compose(team, profile), overrides or {})
     agent_config, environment_config = config["agent"], config["environment"]
     for section, key in ((agent_config, "agent_class"), (environment_config, "environment_class")):
         section.pop(key, None)
@@ -48,8 +48,9 @@ def run_task_in_mini(
         agent_config["step_limit"] = step_limit
     model = SlmModel(
         model_name=config["model"]["model_name"],
-        entry=provider,
-        handle=handle,
+        team=team,
+        pool=pool,
+        profile=profile,
         recorder=recorder,
         loaded=bundles,
         repository=repo,

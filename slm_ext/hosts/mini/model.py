@@ -16,9 +16,9 @@ from minisweagent.models import GLOBAL_MODEL_STATS
 from pydantic import BaseModel, ConfigDict
 
 from slm_ext.bundles import command_line, declared_domains, load_bundles, require_hash, tool_schemas
-from slm_ext.completion import Answer, Completion
+from slm_ext.completion import Answer, Completion, Pool
 from slm_ext.completion.grounding import Grounding, LocalRepository
-from slm_ext.errors import ContextOverflow, FormatRejected, ProviderDown
+from slm_ext.errors import CompletionError, FormatRejected, RunStopped, ServingError
 
 __all__ = ["EndRun", "SlmModel", "SlmModelConfig"]
 
@@ -39,7 +39,7 @@ class SlmModelConfig(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     model_name: str
-    """`slm/NAME`, NAME being a provider of the registry."""
+    """`slm/NAME`, NAME being a provider or a router of the registry."""
     provider: dict[str, Any] | None = None
     """A provider entry to use instead of the registry's."""
     bundles: list[str] | None = None
@@ -59,30 +59,35 @@ class SlmModel:
     """A small language model behind mini's `query`."""
 
     def __init__(
-        self, *, config_class: type = SlmModelConfig, entry=None, handle=None, recorder=None, loaded=None, **kwargs
-    ):
+        self, *, config_class: type = SlmModelConfig, team=None, pool=None, profile=None, recorder=None, loaded=None,
+        **kwargs,
+    ):  # fmt: skip
         """`kwargs` are the fields of `SlmModelConfig`; the others serve a caller that already holds the parts.
 
         Args:
-            entry: the registry's `Provider` itself.
-            handle: a server handle; its owner releases it.
+            team: the registry's `Team` itself.
+            pool: its endpoints; the owner closes it.
+            profile: the registry's `Profile` itself.
             recorder: a `traces.Recorder`.
             loaded: the bundles themselves.
         """
         self.config = config_class(**kwargs)
-        self.provider = entry or self._registry().provider(self._name)
+        self.team = team or self._registry().team(self._name)
+        self.profile = profile or self._registry().profile(self.team.profile)
         self.bundles = loaded or self._trained_bundles()
         self.tools = tool_schemas(self.bundles)
         self.recorder = recorder or self._own_recorder()
-        self.handle = handle
+        self.pool = pool
         self._completion: Completion | None = None
+        self._answered = False
 
     def query(self, messages: list[dict[str, Any]], **kwargs) -> dict[str, Any]:
         """One assistant message; its `extra.actions` are command lines.
 
         Raises:
             FormatError: no usable call; carries the reply and what to say about it, so that roles alternate.
-            EndRun: the prompt does not fit, or the server is gone.
+            EndRun: nobody can answer (the prompt does not fit, the server is gone, a budget is spent), or the run
+                leads nowhere.
         """
         completion = self._ready()
         try:
@@ -90,10 +95,13 @@ class SlmModel:
         except FormatRejected as rejected:
             GLOBAL_MODEL_STATS.add(0.0)
             raise _format_error(rejected) from None
-        except ContextOverflow as error:
-            raise EndRun("ContextOverflow", str(error)) from None
-        except ProviderDown as error:
-            raise EndRun("ProviderDown", str(error)) from None
+        except RunStopped as error:
+            raise EndRun(f"Stopped: {error.decision.reason}", str(error)) from None
+        except (CompletionError, ServingError) as error:
+            if isinstance(error, ServingError) and not self._answered:
+                raise  # nothing was done yet: the run has not begun
+            raise EndRun(type(error).__name__, str(error)) from None
+        self._answered = True
         GLOBAL_MODEL_STATS.add(0.0)
         return {
             **answer.message,
@@ -136,9 +144,12 @@ class SlmModel:
     def serialize(self) -> dict[str, Any]:
         """For the trajectory: no key, whatever the provider holds."""
         config = self.config.model_dump(mode="json", exclude={"provider"})
-        slm = {"provider": self.provider.public_dump(), "bundles": [b.name for b in self.bundles]}
-        if self.handle is not None:
-            slm["identity"] = self.handle.identity.model_dump(mode="json")
+        slm = {"provider": self.team.lead.public_dump(), "bundles": [b.name for b in self.bundles]}
+        if not self.team.alone:
+            slm["router"] = self.team.router.model_dump(mode="json", exclude_none=True)
+            slm["members"] = {name: one.public_dump() for name, one in self.team.providers.items()}
+        if self.pool is not None and (handle := self.pool.handle(self.team.lead.name)) is not None:
+            slm["identity"] = handle.identity.model_dump(mode="json")
         return {
             "info": {
                 "config": {"model": config, "model_type": f"{type(self).__module__}.{type(self).__name__}"},
@@ -157,19 +168,18 @@ class SlmModel:
 
     def _ready(self) -> Completion:
         if self._completion is None:
-            if self.handle is None:
-                from slm_ext.serving import acquire
-
-                self.handle = acquire(self.provider)
-                weakref.finalize(self, self.handle.release)  # at exit at the latest
+            if self.pool is None:
+                self.pool = Pool.of(self.team)
+                weakref.finalize(self, self.pool.close)  # at exit at the latest
             folder = self.config.repository
             repository = LocalRepository(folder) if folder else None
             self._completion = Completion(
-                self.provider,
-                self.handle,
+                self.team,
+                self.pool,
                 tools=self.tools,
                 recorder=self.recorder,
                 grounding=Grounding(declared_domains(self.bundles), repository),
+                stop_policy=self.profile.stop_policy,
             )
         return self._completion
 
@@ -184,10 +194,10 @@ class SlmModel:
     def _trained_bundles(self) -> list:
         from slm_ext.registry import declared_tools_hash
 
-        names = self.config.bundles or self._registry().profile(self.provider.profile).bundles
-        bundles = load_bundles([*names])
-        if expected := declared_tools_hash(self.provider):
-            require_hash(bundles, expected, self.provider.name)
+        bundles = load_bundles([*(self.config.bundles or self.profile.bundles)])
+        for provider in self.team.providers.values():
+            if expected := declared_tools_hash(provider):
+                require_hash(bundles, expected, provider.name)
         return bundles
 
     def _own_recorder(self):
@@ -231,5 +241,7 @@ def _extra(answer: Answer) -> dict[str, Any]:
             "thought": answer.thought,
             "finish_reason": answer.finish_reason,
             "usage": answer.usage,
+            "route": answer.route,
+            "context": answer.context,
         },
     }

@@ -85,13 +85,13 @@ class CommandLine:
         if self.name is None:
             yield self.words, None
             return
-        provider = registry.provider(self.name)
+        team = registry.team(self.name)
         if self.no_config_file:
             yield self.words, None
             return
-        options = {"agent": agent_options(registry.profile(provider.profile))}
+        options = {"agent": agent_options(registry.profile(team.profile))}
         with tempfile.TemporaryDirectory(prefix="slm-profile-") as folder:
-            path = Path(folder) / f"{provider.profile}.yaml"
+            path = Path(folder) / f"{team.profile}.yaml"
             path.write_text(yaml.safe_dump(options, sort_keys=False, allow_unicode=True), encoding="utf-8")
             yield ["--config", str(path), *self.words], self.config_files or [path]
 

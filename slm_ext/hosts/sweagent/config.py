@@ -21,7 +21,7 @@ __all__ = ["PREFIX", "SlmSource", "extend", "name_in_model", "providers_in"]
 PREFIX = "slm/"
 """A model name that starts with this is a registry entry of ours."""
 
-_SLM = "Small language model to use: a provider's name (see `slm providers`). [bold]Brings its own profile.[/bold]"
+_SLM = "Small language model to use: a provider's or a router's name (see `slm providers`). [bold]Brings its own profile.[/bold]"
 _PROVIDERS = "Providers by name, for `--slm`; the same entries as in a providers.yaml. Not written to any output."
 
 
@@ -99,10 +99,11 @@ class SlmSource(PydanticBaseSettingsSource):
         from slm_ext.hosts.sweagent.session import registry_for
 
         registry = registry_for({**providers_in(self._yaml), **providers_in(flags)})
-        provider = registry.provider(str(name))
-        options = model_options(provider, registry)
+        team = registry.team(str(name))
+        options = model_options(team, registry)
         written = _mapping(_mapping(_mapping(self._yaml.get("agent")).get("model")).get("completion_kwargs"))
-        if both := {key: value for key, value in provider.completion_kwargs.items() if key in written}:
+        own = team.lead.completion_kwargs if team.alone else {}
+        if both := {key: value for key, value in own.items() if key in written}:
             options["completion_kwargs"] = both
         return {"slm": str(name), "agent": {"model": options}}
 

@@ -5,6 +5,7 @@ It raises SWE-agent's own exceptions, so requeries, limits and exit statuses are
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,10 +23,10 @@ from sweagent.utils.log import get_logger
 from slm_ext.bundles import declared_domains, load_bundles, tool_schemas
 from slm_ext.completion import Answer, Completion
 from slm_ext.completion.grounding import Grounding, LocalRepository
-from slm_ext.errors import BundleError, ContextOverflow, FormatRejected, SlmError
+from slm_ext.errors import BudgetSpent, BundleError, ContextOverflow, FormatRejected, RunStopped, SlmError
 from slm_ext.hosts.sweagent.config import PREFIX
 from slm_ext.hosts.sweagent.parser import REJECTED, BundleParser
-from slm_ext.hosts.sweagent.profile import provider_for
+from slm_ext.hosts.sweagent.profile import team_for
 from slm_ext.hosts.sweagent.session import Session, current
 from slm_ext.toolcalls import Rejection
 
@@ -49,9 +50,11 @@ class SlmModel(AbstractModel):
         self.logger = get_logger("swea-lm", emoji="🤖")
         self.answer: Answer | None = None
         """The latest reply, accepted or not."""
+        self.ending = ""
+        """Why there will be no further reply, where it is a reason that SWE-agent has no name for."""
         try:
             self.session: Session = current(config.name.removeprefix(PREFIX))
-            self.provider = provider_for(config, self.session.provider)
+            self.team = team_for(config, self.session.team)
             self.tools, declared = _schemas(tools)
         except SlmError as error:
             raise ModelConfigurationError(str(error)) from None
@@ -69,8 +72,7 @@ class SlmModel(AbstractModel):
         """Record every call from now on in `folder/calls.jsonl`; returns the recorder."""
         from slm_ext.traces import Recorder
 
-        key = self.provider.api_key.get_secret_value() if self.provider.api_key else None
-        self._recorder = Recorder(folder / "calls.jsonl", self.session.run_id, instance_id, secrets=[key])
+        self._recorder = Recorder(folder / "calls.jsonl", self.session.run_id, instance_id)
         self._completion = None
         return self._recorder
 
@@ -92,7 +94,8 @@ class SlmModel(AbstractModel):
         Raises:
             ContextWindowExceededError: the prompt does not fit the model's window.
             FunctionCallingFormatError: the reply holds no usable call, and the agent's parser is not ours.
-            InstanceCallLimitExceededError: `per_instance_call_limit` calls were made.
+            InstanceCallLimitExceededError: `per_instance_call_limit` calls were made, a budget is spent, or the stop
+                policy ends the run.
             ProviderDown: the endpoint is gone or refuses for good.
         """
         if n is not None and n > 1:
@@ -102,37 +105,50 @@ class SlmModel(AbstractModel):
             raise InstanceCallLimitExceededError(f"{self.stats.api_calls} calls made, limit {limit}")
         self.stats.api_calls += 1
         try:
-            self.answer = self._ready(temperature).complete([_message(item, self.config) for item in history])
+            answer = self._ready(temperature).complete([_message(item, self.config) for item in history])
         except FormatRejected as rejected:
             answer, rejection = cast(Answer, rejected.reply), cast(Rejection, rejected.rejection)
-            self.answer = answer
-            self._count(answer.usage)
+            self._take(answer)
             if not self._takes_rejections:
                 raise FunctionCallingFormatError(rejection.text(), "invalid_json") from None
             return {"message": answer.message["content"], "tool_calls": [], REJECTED: rejection}
         except ContextOverflow as error:
             raise ContextWindowExceededError(str(error)) from None
-        self._count(self.answer.usage)
-        message = self.answer.message
+        except (RunStopped, BudgetSpent) as error:
+            self.ending = f"Stopped: {error.decision.reason}" if isinstance(error, RunStopped) else "BudgetSpent"
+            raise InstanceCallLimitExceededError(str(error)) from None
+        message = self._take(answer).message
         reply = {"message": message["content"]}
         return reply | {"tool_calls": message.get("tool_calls", [])} if self.tools else reply
 
     def _ready(self, temperature: float | None) -> Completion:
-        if temperature is not None and temperature != self.provider.temperature:
-            provider = self.provider.model_copy(update={"temperature": temperature, "resample": None})
-            return self._completion_of(provider)
+        if temperature is not None and temperature != self.team.lead.temperature:
+            update = {"temperature": temperature, "resample": None}
+            providers = {name: one.model_copy(update=update) for name, one in self.team.providers.items()}
+            return self._completion_of(replace(self.team, providers=providers))
         if self._completion is None:
-            self._completion = self._completion_of(self.provider)
+            self._completion = self._completion_of(self.team)
         return self._completion
 
-    def _completion_of(self, provider: Any) -> Completion:
-        handle, recorder = self.session.handle, self._recorder
-        return Completion(provider, handle, tools=self.tools, recorder=recorder, grounding=self._grounding)
+    def _completion_of(self, team: Any) -> Completion:
+        return Completion(
+            team,
+            self.session.pool,
+            tools=self.tools,
+            recorder=self._recorder,
+            grounding=self._grounding,
+            stop_policy=self.session.profile.stop_policy,
+        )
 
-    def _count(self, usage: dict[str, Any]) -> None:
+    def _take(self, answer: Answer) -> Answer:
+        """Remember and count a reply; a change of provider is said."""
+        self.answer, route, usage = answer, answer.route, answer.usage
+        if before := route["switched_from"]:
+            self.logger.info("step %s: %s → %s (%s)", route["step"], before, route["provider"], route["cause"])
         self.stats.tokens_sent += usage.get("in") or 0
         self.stats.tokens_received += usage.get("out") or 0
         self.logger.debug("usage=%s, total_calls=%s", usage, self.stats.api_calls)
+        return answer
 
 
 def _message(item: dict[str, Any], config: GenericAPIModelConfig) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -11,7 +12,7 @@ from slm_ext.bundles import load_bundles
 from slm_ext.errors import UsageError
 from slm_ext.hosts.sweagent.config import PREFIX
 
-__all__ = ["RESULT_FILE", "agent_options", "model_options", "provider_for"]
+__all__ = ["RESULT_FILE", "agent_options", "model_options", "provider_for", "team_for"]
 
 RESULT_FILE = "/root/.slm-tool-result.json"
 """Where a tool leaves its typed result in the task's environment; `records.py` fetches it from there."""
@@ -65,18 +66,23 @@ def agent_options(profile: Any) -> dict[str, Any]:
     return _merged(options, profile.sweagent)
 
 
-def model_options(provider: Any, registry: Any) -> dict[str, Any]:
-    """The `agent.model` section for `provider`: fields of stock `GenericAPIModelConfig` only, no address and no key.
+def model_options(team: Any, registry: Any) -> dict[str, Any]:
+    """The `agent.model` section for `team`: fields of stock `GenericAPIModelConfig` only, no address and no key; of a
+    router not what its providers have each for themselves.
 
     Prices are unknown and the default limits would end the run at the first answer, so both cost limits are 0; the
     profile's step limit bounds the number of calls.
     """
-    profile = registry.profile(provider.profile)
+    profile, provider = registry.profile(team.profile), team.lead
     options: dict[str, Any] = {
-        "name": f"{PREFIX}{provider.name}",
+        "name": f"{PREFIX}{team.name}",
         "per_instance_cost_limit": 0.0,
         "total_cost_limit": 0.0,
         "per_instance_call_limit": provider.per_instance_call_limit or profile.step_limit or 0,
+    }
+    if not team.alone:
+        return options
+    options |= {
         "temperature": provider.temperature,
         "max_input_tokens": provider.max_input_tokens,
         "max_output_tokens": provider.max_output_tokens,
@@ -88,6 +94,23 @@ def model_options(provider: Any, registry: Any) -> dict[str, Any]:
     if provider.top_p is not None:  # v1.1.0 formats it as a number
         options["top_p"] = provider.top_p
     return options
+
+
+def team_for(model: Any, team: Any, tell: Callable[[str], None] = lambda note: None) -> Any:
+    """The team as this run uses it, see `provider_for`; with a router, a flag goes over every provider's value.
+
+    Raises:
+        UsageError: a value that a provider cannot take, or one that cannot be that of several.
+    """
+    single = [name for name in ("api_base", "api_key", "max_input_tokens") if name in model.model_fields_set]
+    if not team.alone and (single := [name for name in single if getattr(model, name) is not None]):
+        raise UsageError(
+            f"use {model.name} with the settings of agent.model",
+            seen=f"agent.model.{single[0]}, and a router over {', '.join(team.providers)}",
+            allowed="flags that can be the same for all of them",
+            next_step=f"leave out agent.model.{single[0]}, or write it into the providers' own entries",
+        )
+    return replace(team, providers={name: provider_for(model, one, tell) for name, one in team.providers.items()})
 
 
 def provider_for(model: Any, provider: Any, tell: Callable[[str], None] = lambda note: None) -> Any:

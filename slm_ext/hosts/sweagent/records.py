@@ -14,7 +14,8 @@ __all__ = ["CallRecords"]
 
 
 class CallRecords(AbstractAgentHook):
-    """Agent hook: opens the recorder in the trajectory's folder and adds observations and the outcome."""
+    """Agent hook: opens the recorder in the trajectory's folder, adds observations and the outcome, and puts the route of
+    each step into the trajectory."""
 
     def __init__(self) -> None:
         self._agent: Any = None
@@ -30,6 +31,13 @@ class CallRecords(AbstractAgentHook):
         if isinstance(getattr(agent, "model", None), SlmModel) and agent.traj_path is not None:
             self._recorder = agent.model.record_to(agent.traj_path.parent, agent.traj_path.stem)
 
+    def on_actions_generated(self, *, step: Any) -> None:
+        """Who chose the step's action, and why, goes into the trajectory."""
+        answer = getattr(self._agent.model, "answer", None)
+        if answer is not None:
+            shown = {"call_id": answer.call_id, "route": answer.route, "context": answer.context}
+            step.extra_info = {**step.extra_info, "slm": shown}
+
     def on_action_executed(self, *, step: Any) -> None:
         self._report = self._fetch_report() if self._recorder else None
 
@@ -43,7 +51,8 @@ class CallRecords(AbstractAgentHook):
 
     def on_run_done(self, *, trajectory: Any, info: Any) -> None:
         if self._recorder is not None:
-            self._recorder.outcome(submitted=bool(info.get("submission")), exit_status=info.get("exit_status") or "")
+            status = self._agent.model.ending or info.get("exit_status") or ""
+            self._recorder.outcome(submitted=bool(info.get("submission")), exit_status=status)
 
     def _fetch_report(self) -> dict[str, Any] | None:
         """The typed result the tool left in the task's environment; taken away so that it counts once."""

@@ -13,17 +13,18 @@ from typing import Any
 from pydantic import BaseModel
 
 from slm_ext.hosts.sweagent.config import PREFIX
-from slm_ext.hosts.sweagent.profile import provider_for
+from slm_ext.hosts.sweagent.profile import team_for
 
 __all__ = ["Session", "current", "models_in", "registry_for", "serving"]
 
 
 @dataclass
 class Session:
-    """One provider in use by this process; every model of its name shares it."""
+    """One provider or router in use by this process; every model of its name shares its endpoints."""
 
-    provider: Any
-    handle: Any
+    team: Any
+    profile: Any
+    pool: Any
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 
@@ -45,23 +46,22 @@ def serving(config: Any) -> Generator[None]:
         return
     _load_dotenv(config)
     registry = registry_for(getattr(config, "slm_providers", {}))
-    providers = {}
+    teams = {}
     for model in models:
         name = model.name.removeprefix(PREFIX)
-        providers[name] = registry.provider(name)
-        provider_for(model, providers[name], tell=_note).resolve_api_key()
-        _require_same_tools(providers[name], registry.profile(providers[name].profile).bundles)
+        teams[name] = team = registry.team(name)
+        team_for(model, team, tell=_note).lead.resolve_api_key()
+        _require_same_tools(team, registry.profile(team.profile).bundles)
     with ExitStack() as stack:
-        for provider in providers.values():
-            stack.enter_context(_open(provider))
+        for team in teams.values():
+            stack.enter_context(_open(team, registry.profile(team.profile)))
         yield
 
 
 def current(name: str) -> Session:
-    """The session of the provider `name`.
+    """The session of the provider or router `name`.
 
-    Outside of `serving`, as when a program builds an agent itself, the provider is acquired here and given back when
-    the process ends.
+    Outside of `serving`, as when a program builds an agent itself, it is opened here and closed when the process ends.
 
     Raises:
         RegistryError, UsageError, ServingError: as `serving`.
@@ -70,12 +70,14 @@ def current(name: str) -> Session:
         if name not in _sessions:
             import atexit
 
-            from slm_ext.serving import acquire
+            from slm_ext.completion import Pool
 
-            provider = registry_for({}).provider(name)
-            handle = acquire(provider, on_event=_tell)
-            atexit.register(handle.release)
-            _sessions[name] = Session(provider, handle)
+            registry = registry_for({})
+            team = registry.team(name)
+            pool = Pool.of(team, on_event=_tell)
+            atexit.register(pool.close)
+            pool.open_one(team)
+            _sessions[name] = Session(team, registry.profile(team.profile), pool)
         return _sessions[name]
 
 
@@ -114,20 +116,21 @@ def _load_dotenv(config: Any) -> None:
 
 
 @contextmanager
-def _open(provider: Any) -> Generator[None]:
-    from slm_ext.serving import acquire
+def _open(team: Any, profile: Any) -> Generator[None]:
+    from slm_ext.completion import Pool
 
-    with acquire(provider, on_event=_tell) as handle:
+    with Pool.of(team, on_event=_tell) as pool:
+        pool.open_one(team)
         with _lock:
-            _sessions[provider.name] = Session(provider, handle)
+            _sessions[team.name] = Session(team, profile, pool)
         try:
             yield
         finally:
             with _lock:
-                _sessions.pop(provider.name, None)
+                _sessions.pop(team.name, None)
 
 
-def _require_same_tools(provider: Any, bundles: list[str]) -> None:
+def _require_same_tools(team: Any, bundles: list[str]) -> None:
     """A model that was trained with certain tools is refused with others: it would not know them.
 
     Raises:
@@ -136,9 +139,9 @@ def _require_same_tools(provider: Any, bundles: list[str]) -> None:
     from slm_ext.bundles import load_bundles, require_hash
     from slm_ext.registry import declared_tools_hash
 
-    expected = declared_tools_hash(provider)
-    if expected:
-        require_hash(load_bundles(list(bundles)), expected, provider.name)
+    for provider in team.providers.values():
+        if expected := declared_tools_hash(provider):
+            require_hash(load_bundles(list(bundles)), expected, provider.name)
 
 
 def _tell(stage: str, message: str) -> None:

@@ -7,8 +7,9 @@ import pytest
 pytest.importorskip("minisweagent")
 
 from slm_ext.bundles import load_bundles
+from slm_ext.completion import Pool
 from slm_ext.hosts.mini.entry import run_task_in_mini
-from slm_ext.registry import load_registry
+from slm_ext.registry import Team, load_registry
 from slm_ext.registry.provider import Provider
 from slm_ext.serving.handle import ServerHandle
 from slm_ext.serving.identity import Identity
@@ -35,7 +36,8 @@ def played(tmp_path, monkeypatch):
             identity = Identity(kind="declared", model_id="m")
             handle = ServerHandle(base_url=server.base_url, token="t", model_id="m", identity=identity)
             outcome = run_task_in_mini(
-                provider=provider, profile=profile, bundles=load_bundles([*profile.bundles]), handle=handle,
+                team=Team.of(provider), profile=profile, bundles=load_bundles([*profile.bundles]),
+                pool=Pool.given(provider, handle),
                 recorder=None, repo=repo, task="double(4) is 7", trajectory=tmp_path / "run.traj.json",
                 env={"PATH": "/usr/bin:/bin", "SLM_TOOL_STATE": str(tmp_path / "state"), "SLM_BASELINE": "HEAD"},
             )  # fmt: skip
