@@ -16,7 +16,7 @@ from typing import Any
 from slm_ext.routing.results import Result, read_result
 from slm_ext.routing.shell import Work, named_files, read_command
 
-__all__ = ["Action", "read_actions"]
+__all__ = ["Action", "read_actions", "shell_work"]
 
 TEXT_CHARS = 200
 
@@ -61,6 +61,14 @@ def read_actions(messages: Sequence[dict]) -> list[Action]:
             answers.append(message)
     _append(found, calls, answers)
     return found
+
+
+def shell_work(tool: str, arguments: dict) -> Work | None:
+    """What a call's shell command is for; None where the tool is no shell."""
+    command = arguments.get("command")
+    if not isinstance(command, str) or tool in _EDITORS:
+        return None
+    return read_command(command) if tool in _SHELLS or len(arguments) == 1 else None
 
 
 def _append(found: list[Action], calls: list[dict], answers: list[dict]) -> None:
@@ -141,15 +149,16 @@ _BY_WORD = {
     "patch": "edit", "delete": "edit",
     "diff": "review", "review": "review",
 }  # fmt: skip
+_EDITORS = {"str_replace_editor", "str_replace_based_edit_tool"}
 _EDITOR = {"view": "read", "create": "edit", "str_replace": "edit", "insert": "edit", "undo_edit": "edit"}
 _PATH_KEYS = ("path", "file", "file_path", "filename", "paths", "targets")
 
 
 def _work(name: str, arguments: dict) -> Work:
     """What a call is for, before its result is known."""
-    command = arguments.get("command")
-    if isinstance(command, str) and (name in _SHELLS or (name not in _EDITORS and set(arguments) == {"command"})):
-        return read_command(command)
+    shell, command = shell_work(name, arguments), arguments.get("command")
+    if shell is not None:
+        return shell
     kind = _EDITOR.get(command, "") if name in _EDITORS and isinstance(command, str) else ""
     kind = kind or _kind_by_name(name)
     paths: list[str] = []
@@ -158,9 +167,6 @@ def _work(name: str, arguments: dict) -> Work:
         paths += [part for part in (value if isinstance(value, list) else [value]) if isinstance(part, str)]
     undo = "undo" in name or command == "undo_edit"
     return Work(kind, named_files(paths), writes=kind == "edit", undo=undo, name=name, suite=kind == "test")
-
-
-_EDITORS = {"str_replace_editor", "str_replace_based_edit_tool"}
 
 
 def _kind_by_name(name: str) -> str:

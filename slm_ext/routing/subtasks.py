@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from slm_ext.routing.actions import Action
-from slm_ext.routing.shell import Work, read_command
+from slm_ext.routing.actions import Action, shell_work
+from slm_ext.routing.shell import Work
 
 if TYPE_CHECKING:
     from slm_ext.registry.router import Subtask
@@ -164,8 +164,7 @@ _NOTHING_FOUND = re.compile(r"No (?:matches|files) found")
 
 
 def _shell(action: Action) -> Work | None:
-    command = action.arguments.get("command")
-    return read_command(command) if isinstance(command, str) and len(action.arguments) == 1 else None
+    return shell_work(action.tool, action.arguments)
 
 
 def _takes_back(action: Action, command: Work | None) -> bool:
