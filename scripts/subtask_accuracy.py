@@ -77,7 +77,7 @@ def accuracy(cases: list[Case]) -> float:
 def main(argv: list[str] | None = None) -> int:
     """Print everything; the return value is an exit code."""
     parser = argparse.ArgumentParser(description="Accuracy of the subtask classifier.")
-    parser.add_argument("--wrong", action="store_true", help="list the cases that are classified wrongly, but for those held out")
+    parser.add_argument("--wrong", action="store_true", help="list the wrong cases, without those held out")
     options = parser.parse_args(argv)
     hand = labelled()
     for title, cases, shown in (

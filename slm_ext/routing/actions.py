@@ -132,7 +132,9 @@ def _text(content: Any) -> str:
     if isinstance(content, str):
         return content
     if isinstance(content, list):
-        parts = (part if isinstance(part, str) else part.get("text") for part in content if isinstance(part, (str, dict)))
+        parts = (
+            part if isinstance(part, str) else part.get("text") for part in content if isinstance(part, (str, dict))
+        )
         return "".join(part for part in parts if isinstance(part, str))
     return "" if content is None else str(content)
 

@@ -77,9 +77,9 @@ _SHELL_TROUBLE = re.compile(
     r"The command '.*' was cancelled|Your bash command contained syntax errors|Operation '.*' is not supported"
 )
 _TOOL_TROUBLE = re.compile(
-    r"error \w+: |No replacement was performed|The path .* (?:does not exist|is a directory|is not an absolute)|Invalid `|"
-    r"Your (?:edit was not applied|proposed edit has introduced|search and replace strings are the same)|No file opened|"
-    r"Parameter `|File already exists at|No edit history|The parent directory|The `|Ran into |Unrecognized command|"
+    r"error \w+: |No replacement was performed|The path .* (?:does not exist|is a directory|is not an absolute)|"
+    r"Invalid `|Your (?:edit was not applied|proposed edit has introduced|search and replace strings are the same)|"
+    r"No file opened|Parameter `|File already exists at|No edit history|The parent directory|The `|Ran into |Unrecognized command|"
     r"File .* not found|Error: |usage: |Usage: "
 )
 
@@ -125,7 +125,7 @@ def _test_status(head: str, tail: str, line: str, code: int | None, work: Work) 
         return "failed"
     if work.suite and code in (None, 0) and _PASSED.search(tail):
         return "passed"
-    if code == 127 or _NOT_RUN.search(head) or _SHELL_TROUBLE.match(line) and not _CRASH.match(line):
+    if code == 127 or _NOT_RUN.search(head) or (_SHELL_TROUBLE.match(line) and not _CRASH.match(line)):
         return "error"
     if _CRASH.search(tail) or _CRASH.search(head) or code not in (None, 0):
         return "failed"

@@ -7,7 +7,6 @@ reviewing, reading, locating. A line that cannot be split as a shell would is sp
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -115,16 +114,23 @@ def _commands(text: str) -> list[tuple[list[str], list[str], bool]]:
     return found
 
 
+_TOKEN = re.compile(r"""[;&|<>()\n]+|(?:\\.|'[^']*'|"(?:\\.|[^"\\])*"|[^\s;&|<>()])+""", re.DOTALL)
+_QUOTED = re.compile(r"""\\(.)|'([^']*)'|"((?:\\.|[^"\\])*)\"""", re.DOTALL)
+
+
 def _tokens(text: str) -> list[str]:
-    lexer = shlex.shlex(text, posix=True, punctuation_chars=_OPERATORS)
-    lexer.whitespace, lexer.whitespace_split, lexer.commenters = " \t\r", True, ""
-    try:
-        return list(lexer)
-    except ValueError:  # a quote that does not end
-        return re.findall(r"[;&|<>()\n]+|[^\s;&|<>()]+", text)
+    """Words without their quotes, and runs of operators. A quote that does not end is a character like others."""
+    tokens = []
+    for token in _TOKEN.findall(text):
+        if token[0] in _OPERATORS or not any(mark in token for mark in "'\"\\"):
+            tokens.append(token)
+            continue
+        word = _QUOTED.sub(lambda match: match[match.lastindex or 1], token)
+        tokens.append(word if word.strip(_OPERATORS) else token)  # a quoted operator is a word
+    return tokens
 
 
-_WRAPPERS = {"sudo", "env", "time", "nohup", "command", "exec", "xargs", "stdbuf", "nice", "timeout", "then", "do", "else"}
+_WRAPPERS = set("sudo env time nohup command exec xargs stdbuf nice timeout then do else".split())
 _RUNNERS = {("poetry", "run"), ("uv", "run"), ("pipenv", "run"), ("pdm", "run"), ("hatch", "run"), ("coverage", "run")}
 
 
@@ -146,8 +152,8 @@ def _unwrapped(words: list[str]) -> list[str]:
 
 _LOCATE = {"ls", "find", "tree", "fd", "rg", "ag", "ack", "grep", "egrep", "fgrep", "which", "locate", "whereis"}
 _GREPS = {"rg", "ag", "ack", "grep", "egrep", "fgrep"}
-_READ = {"cat", "head", "tail", "less", "more", "nl", "wc", "awk", "cut", "bat", "sed", "xxd", "od", "jq", "diff", "file", "stat"}
-_EDIT = {"tee", "patch", "mv", "rm", "cp", "touch", "ln", "truncate", "dd", "black", "isort", "autopep8", "yapf", "rmdir"}
+_READ = set("cat head tail less more nl wc awk cut bat sed xxd od jq diff file stat".split())
+_EDIT = set("tee patch mv rm cp touch ln truncate dd black isort autopep8 yapf rmdir".split())
 _SUITES = {"pytest", "py.test", "tox", "nosetests", "nose2", "nox", "ctest", "phpunit", "jest", "rspec", "unittest"}
 _CHECKS = {"mypy", "ruff", "flake8", "pylint", "pyright", "node", "doctest"}
 _GIT = {
@@ -155,6 +161,7 @@ _GIT = {
     "ls-files": "locate", "apply": "edit", "am": "edit", "checkout": "edit", "restore": "edit", "revert": "edit",
     "reset": "edit", "stash": "edit", "mv": "edit", "rm": "edit", "merge": "edit", "cherry-pick": "edit",
 }  # fmt: skip
+_GIT_FILES = {"diff", "show", "blame", "log", "checkout", "restore", "rm", "mv"}
 _TAKES_BACK = {"checkout", "restore", "revert", "reset", "stash"}
 _COMPLETE = "COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT"
 _WRITING_CODE = re.compile(
@@ -247,6 +254,8 @@ def _files(program: str, rest: list[str]) -> list[str]:
     words = [word.partition("::")[0] for word in rest if not word.startswith("-")]
     if program in _GREPS or program in ("awk", "perl") or (program == "sed" and "-f" not in rest):
         words = words[1:]  # the pattern, the script
-    if program in ("find", "tree", "ls", "echo", "printf", "git") and not (program == "git" and words[:1] != ["grep"]):
+    if program == "git":
+        words = words[2 if rest[:1] == ["-C"] else 1 :] if _GIT_FILES & set(rest) else []
+    if program in ("find", "tree", "ls", "echo", "printf"):
         return []
     return [word for word in words if _FILE.fullmatch(word)]

@@ -47,7 +47,7 @@ class _Facts:
     source_seen: bool = False
     """A source file was read."""
     failed: bool = False
-    """The last test run failed."""
+    """The last test run failed, and nothing has changed since."""
     failures: list[str] = field(default_factory=list)
     """What failed, run by run, since files were first changed, a test run passed, or a change was taken back."""
 
@@ -61,10 +61,11 @@ def _facts(work: Sequence[Action]) -> _Facts:
             if command is not None and command.name == "rm" and action.kind == "edit":
                 facts.scratch.difference_update(action.paths)
             else:
-                facts.tested, facts.tried, facts.reviewed = False, 0, False
+                facts.tested, facts.tried, facts.reviewed, facts.failed = False, 0, False, False
                 facts.files.update(action.paths if action.kind == "edit" else ())
             if _takes_back(action, command):
                 facts.failures.clear()
+                facts.files.difference_update(action.paths)
         if action.kind == "test":
             facts.failed = action.status == "failed"
             facts.tested |= action.status == "passed"
