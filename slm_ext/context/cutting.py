@@ -7,7 +7,7 @@ the same messages give the same view again: a dataset rebuilds from it exactly w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -16,7 +16,7 @@ from slm_ext.context.exchanges import size
 from slm_ext.context.kinds import named_in
 from slm_ext.context.shortening import elided, left_out, truncated
 
-__all__ = ["ContextEvent", "Cut", "Dropped", "WholeKind", "apply", "shortened"]
+__all__ = ["ContextEvent", "Cut", "Dropped", "WholeKind", "apply", "held", "shortened"]
 
 WholeKind = Literal["summarized", "dropped"]
 
@@ -124,7 +124,7 @@ def apply(messages: list[dict], cut: Cut) -> list[dict]:
     head, last = _ends(messages)
     for item in cut.dropped:
         if not max(head, done) <= item.index < (len(messages) if item.kind == "truncated" else last):
-            raise _other(item)
+            raise _Other(item)
         view += messages[done : item.index]
         done = item.index + item.messages
         if item.whole:
@@ -134,9 +134,9 @@ def apply(messages: list[dict], cut: Cut) -> list[dict]:
             shown, chars = shortened(messages, item.index, item.keep)
             view.append(shown)
         if chars != item.chars or (messages[item.index]["role"] == "assistant") != item.whole:
-            raise _other(item)
+            raise _Other(item)
         if item.whole and messages[done]["role"] != "assistant":
-            raise _other(item)
+            raise _Other(item)
     view += messages[done:]
     if gone:
         notice = left_out(len(gone), sum(item.messages for item in gone), sum(item.chars for item in gone))
@@ -152,6 +152,21 @@ def shortened(messages: list[dict], index: int, keep: int | None) -> tuple[dict,
         return message | {"content": elided(_tool(messages, index), content)}, len(content)
     text, chars = truncated(content, keep)
     return message | {"content": text}, chars
+
+
+def held(messages: list[dict], cut: Cut) -> tuple[Cut, list[dict]]:
+    """As much of a cut as is of this conversation, and its view.
+
+    Hosts take messages back (SWE-agent its re-asks), and completion adds notes to the last one: from the first message
+    that is another one, the cut is forgotten.
+    """
+    while True:
+        try:
+            return cut, apply(messages, cut)
+        except _Other as other:
+            dropped = cut.dropped[: cut.dropped.index(other.item)]
+            gone = any(item.whole for item in dropped)
+            cut = replace(cut, dropped=dropped) if gone else Cut(dropped, cut.strategies if dropped else ())
 
 
 def _ends(messages: list[dict]) -> tuple[int, int]:
@@ -182,5 +197,7 @@ def _annotate(view: list[dict], head: int, note: str) -> None:
         view.insert(head, {"role": "user", "content": note})
 
 
-def _other(item: Dropped) -> ValueError:
-    return ValueError(f"the cut is of another conversation: message {item.index} is not the one that it left out")
+class _Other(ValueError):
+    def __init__(self, item: Dropped):
+        self.item = item
+        super().__init__(f"the cut is of another conversation: message {item.index} is not the one that it left out")

@@ -9,13 +9,13 @@ from typing import Any
 from slm_ext.context.exchanges import Result
 from slm_ext.context.kinds import command_of, failed
 
-__all__ = ["digest", "test_status"]
+__all__ = ["digest", "status_of_tests"]
 
 _FILES, _EDITS, _LINE = 12, 8, 160
 """Most files and edits that are named (the latest ones), and characters of one line."""
 _PATH_ARGUMENTS = ("path", "file_path", "filepath", "filename", "file_name", "file")
 _PATH = re.compile(r"(?<![\w./~-])(?:[\w.-]+/)*[\w-]+\.[A-Za-z]\w{0,4}(?![\w/(])")
-_COUNTS = re.compile(r"\b\d+ (?:passed|failed|errors?|skipped)\b|^(?:OK|FAILED)\b|^Ran \d+ tests?", re.M)
+_COUNTS = re.compile(r"\b\d+ (?:passed|failed|errors?|skipped)\b|^(?:OK|FAILED)\b", re.M)
 _ERROR_LINE = re.compile(
     r"^(?:E  +)?(?:[\w.]+\.)?[A-Z]\w*(?:Error|Exception)\b.*$|^(?:error|fail(?:ed)?|fatal|timeout)\b.*$", re.M | re.I
 )
@@ -34,7 +34,7 @@ def digest(results: Iterable[Result]) -> str:
             what = command_of(result.name, result.arguments) or " ".join([result.name, *_paths("", result.arguments)])
             edits.append(f"{_line(what, _LINE // 2)}: {_line(result.content, _LINE // 2)}")
         elif result.kind == "test":
-            tests = test_status(result.content)
+            tests = status_of_tests(result.content)
         if failed(result.content, result.kind):
             error = f"{result.name}: {_error(result.content)}" if result.name else _error(result.content)
     lines = []
@@ -49,10 +49,11 @@ def digest(results: Iterable[Result]) -> str:
     return "\n".join(lines)
 
 
-def test_status(content: str) -> str:
-    """The line that counts passed and failed tests; else the first line."""
+def status_of_tests(content: str) -> str:
+    """The line that counts passed and failed tests, the first one or else the last that does; else the first line."""
+    first = _line(content, _LINE)
     counted = [line for line in content.splitlines() if _COUNTS.search(line)]
-    return _line(counted[-1].strip("= ") if counted else content, _LINE)
+    return first if _COUNTS.search(first) or not counted else _line(counted[-1].strip("= "), _LINE)
 
 
 def _paths(name: str, arguments: dict[str, Any]) -> list[str]:
@@ -61,8 +62,9 @@ def _paths(name: str, arguments: dict[str, Any]) -> list[str]:
 
 
 def _error(content: str) -> str:
+    first = _line(content, _LINE)
     found = _ERROR_LINE.findall(content)
-    return _line(found[-1] if found else content, _LINE)
+    return first if _ERROR_LINE.match(first) or not found else _line(found[-1], _LINE)
 
 
 def _line(text: str, most: int) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from slm_ext.context.counting import TokenCounter
-from slm_ext.context.cutting import ContextEvent, Cut, Dropped, apply
+from slm_ext.context.cutting import ContextEvent, Cut, Dropped, apply, held
 from slm_ext.context.draft import Draft
 from slm_ext.context.strategies import LAST_RESORT, STRATEGIES, Settings, Summarize
 from slm_ext.errors import ContextOverflow
@@ -66,8 +66,7 @@ def fit(
         messages: the conversation as `completion.view.outgoing` gives it. Not changed.
         limit: most tokens of the prompt; None: unknown, and nothing new is cut.
         policy: strategies, in their order, and how far to come down.
-        cut: what this reader is not shown since earlier calls. One that is not of this conversation (its host took
-            messages back) is forgotten.
+        cut: what this reader is not shown since earlier calls. What of it is not of this conversation is forgotten.
         step: for the event.
         summarize: (messages, max_tokens) → text; asked by the strategy `summarize` alone. The messages are a task and
             exchanges as this reader saw them so far, so they are about as many tokens as its window.
@@ -75,10 +74,7 @@ def fit(
     Raises:
         ContextOverflow: it does not fit even then.
     """
-    try:
-        view = apply(messages, cut)
-    except ValueError:
-        cut, view = Cut(), messages
+    cut, view = held(messages, cut)
     tokens = counter.count(view, tools)
     new = limit is not None and tokens > limit
     if new:

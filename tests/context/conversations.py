@@ -49,7 +49,7 @@ def start(task: str = "Fix the bug in a.py.", system: str = "You act by calling 
 def lines(characters: int, seed: int = 0) -> str:
     """Text of that length that looks like code."""
     chosen = random.Random(seed)
-    words = ["def", "return", "self", "value", "error", "import", "list", "assert", "path", "for", "=", "(", ")", "1"]
+    words = ["def", "return", "self", "value", "other", "import", "list", "assert", "path", "for", "=", "(", ")", "1"]
     text = ""
     while len(text) < characters:
         text += " ".join(chosen.choices(words, k=chosen.randint(1, 12))) + "\n"
