@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from slm_ext.registry.provider import Provider
 from slm_ext.serving import acquire
@@ -329,6 +331,41 @@ def test_a_schema_that_is_not_kept(answer):
         found = report(server, deep=True, capabilities={"json_schema": True})
     assert found.verdict == "ok" and found.capabilities.json_schema.value is False
     assert any("json_schema is declared True" in note for note in found.notes)
+
+
+# Whatever a server says
+
+SCALARS = st.none() | st.booleans() | st.integers(-3, 9999) | st.sampled_from(["m", "read_file", "{}", "[]", "tools"])
+
+
+def objects(*keys: str, of=SCALARS):
+    return st.dictionaries(st.sampled_from(keys), of | st.lists(of, max_size=2), max_size=len(keys))
+
+
+CALLS = objects("function", of=SCALARS | objects("name", "arguments"))
+MESSAGES = objects("content", "reasoning", "tool_calls", of=SCALARS | CALLS)
+REPLIES = SCALARS | objects(
+    "choices", "usage", "model", "error",
+    of=SCALARS | objects("message", "finish_reason", "text", of=SCALARS | MESSAGES) | objects("prompt_tokens"),
+)  # fmt: skip
+ENTRIES = objects("id", "model", "key", "owned_by", "meta", "n_ctx", "max_model_len", "context_length", "top_provider",
+                  "supported_parameters", "loaded_context_length", "loaded_instances", "capabilities", "config",
+                  of=SCALARS | objects("n_ctx", "config", "max_completion_tokens"))  # fmt: skip
+PAGES = SCALARS | objects(
+    "data", "models", "default_generation_settings", "capabilities", "parameters", of=SCALARS | ENTRIES
+)
+PATHS = ("/v1/models", "/props", "/api/show", "/api/ps", "/api/v0/models", "/api/v1/models")
+
+
+@settings(max_examples=60, deadline=None)
+@given(pages=st.dictionaries(st.sampled_from(PATHS), PAGES), replies=st.lists(REPLIES, min_size=1, max_size=3))
+def test_no_answer_makes_a_check_raise(pages, replies):
+    bodies = [Fault(status=200, body=json.dumps(reply)) for reply in replies]
+    with FakeOpenAI(["ok", *bodies], model="m", pages=pages) as server:
+        found = report(server, tools=True, deep=True)
+    with FakeOpenAI(bodies, model="m", pages=pages) as server:
+        report(server)
+    assert found.verdict not in ("refused", "dns", "tls", "auth")
 
 
 # Our own engine
