@@ -79,8 +79,8 @@ _SHELL_TROUBLE = re.compile(
 _TOOL_TROUBLE = re.compile(
     r"error \w+: |No replacement was performed|The path .* (?:does not exist|is a directory|is not an absolute)|"
     r"Invalid `|Your (?:edit was not applied|proposed edit has introduced|search and replace strings are the same)|"
-    r"No file opened|Parameter `|File already exists at|No edit history|The parent directory|The `|Ran into |Unrecognized command|"
-    r"File .* not found|Error: |usage: |Usage: "
+    r"No file opened|Parameter `|File already exists at|No edit history|The parent directory|The `|Ran into |"
+    r"Unrecognized command|File .* not found|Error: |usage: |Usage: "
 )
 
 
@@ -95,12 +95,12 @@ def _status(head: str, line: str, code: int | None, work: Work) -> str:
 
 _OWN = re.compile(r"(pass|fail|error|timeout|unavailable|nothing_to_do)(?: \w+)?: (.*)")
 _FAILED = re.compile(
-    r"^=*\s*(?:\d+ \w+, )*\d+ (?:failed|errors?)\b.* in [\d.]+s|^FAILED \(|^FAIL(?::|\s|$)|test result: FAILED|"
+    r"^=* *(?:\d+ \w+, )*\d+ (?:failed|errors?)\b.* in [\d.]+s|^FAILED \(|^FAIL(?::|\s|$)|test result: FAILED|"
     r"^FAILED \S|^ERROR \S+\.py|\b[1-9]\d* (?:failed|failing)\b|evaluation failed|^Found \d+ errors?\b",
     re.MULTILINE,
 )
 _PASSED = re.compile(
-    r"^=*\s*(?:\d+ \w+, )*\d+ passed\b|^OK\b|test result: ok|congratulations :\)|^ok\s+\S|\b[1-9]\d* passing\b|"
+    r"^=* *(?:\d+ \w+, )*\d+ passed\b|^OK\b|test result: ok|congratulations :\)|^ok\s+\S|\b[1-9]\d* passing\b|"
     r"^PASS\b|: OK$",
     re.MULTILINE,
 )

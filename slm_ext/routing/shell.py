@@ -130,7 +130,10 @@ def _tokens(text: str) -> list[str]:
     return tokens
 
 
-_WRAPPERS = set("sudo env time nohup command exec xargs stdbuf nice timeout then do else".split())
+_WRAPPERS = {
+    "sudo", "env", "time", "nohup", "command", "exec", "xargs", "stdbuf", "nice", "timeout", "then", "do",
+    "else",
+}  # fmt: skip
 _RUNNERS = {("poetry", "run"), ("uv", "run"), ("pipenv", "run"), ("pdm", "run"), ("hatch", "run"), ("coverage", "run")}
 
 
@@ -152,8 +155,14 @@ def _unwrapped(words: list[str]) -> list[str]:
 
 _LOCATE = {"ls", "find", "tree", "fd", "rg", "ag", "ack", "grep", "egrep", "fgrep", "which", "locate", "whereis"}
 _GREPS = {"rg", "ag", "ack", "grep", "egrep", "fgrep"}
-_READ = set("cat head tail less more nl wc awk cut bat sed xxd od jq diff file stat".split())
-_EDIT = set("tee patch mv rm cp touch ln truncate dd black isort autopep8 yapf rmdir".split())
+_READ = {
+    "cat", "head", "tail", "less", "more", "nl", "wc", "awk", "cut", "bat", "sed", "xxd", "od", "jq",
+    "diff", "file", "stat",
+}  # fmt: skip
+_EDIT = {
+    "tee", "patch", "mv", "rm", "cp", "touch", "ln", "truncate", "dd", "black", "isort", "autopep8",
+    "yapf", "rmdir",
+}  # fmt: skip
 _SUITES = {"pytest", "py.test", "tox", "nosetests", "nose2", "nox", "ctest", "phpunit", "jest", "rspec", "unittest"}
 _CHECKS = {"mypy", "ruff", "flake8", "pylint", "pyright", "node", "doctest"}
 _GIT = {

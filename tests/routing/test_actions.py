@@ -277,7 +277,43 @@ JSON = st.recursive(
 )
 NAMES = st.sampled_from(["bash", "pytest_run", "edit_line", "str_replace_editor", "submit", ""]) | st.text(max_size=10)
 WORDS = st.just("\n") | st.sampled_from(
-    "cat a.py | && > >> << EOF ' \" \\ sed -i bash -c cd git find xargs timeout 5 python -m - pytest ( ) { } ; $( # 2 é".split()
+    [
+        "cat",
+        "a.py",
+        "|",
+        "&&",
+        ">",
+        "<<",
+        "EOF",
+        "'",
+        '"',
+        "\\",
+        "sed",
+        "-i",
+        "bash",
+        "-c",
+        "cd",
+        "git",
+        "-C",
+        "find",
+        "xargs",
+        "timeout",
+        "5",
+        "python",
+        "-m",
+        "-",
+        "pytest",
+        "(",
+        ")",
+        "{",
+        "}",
+        ";",
+        "$(",
+        "#",
+        "2",
+        "grep",
+        "-A",
+    ]
 )
 COMMANDS = st.lists(WORDS | st.text(max_size=6), max_size=12).map(" ".join)
 ARGUMENTS = (
