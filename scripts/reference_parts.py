@@ -141,6 +141,9 @@ def _type(node: ast.expr, *, units: bool) -> str:
         (r"\bSeconds\b", "seconds"),
         (r"\bFraction\b", "0 … 1"),
         (r"\bTemperature\b", "0 … 5"),
+        (r"\bDollars\b", "dollars"),
+        (r"\bSubtask\b", "subtask"),
+        (r"\bStatus\b", "status"),
         (r"\b(Text|SecretStr|str)\b", "text"),
         (r"\bEndpoint\b", "URL"),
         (r" \| None", ""),
@@ -159,31 +162,60 @@ def _default(owner: type, node: ast.AnnAssign) -> str:
     if fields[name].is_required():
         return "needed"
     value = fields[name].get_default(call_default_factory=True)
+    if isinstance(value, list):
+        return ", ".join(getattr(item, "name", str(item)) for item in value)
     return "" if value is None or value in ({}, []) or hasattr(value, "model_dump") else f"{value}"
 
 
-def _model_table(owner: type, leave_out: tuple[str, ...] = ()) -> str:
+def _model_table(*owners: type) -> str:
     rows = [
         (f"`{name.rstrip('_')}`", kind, default, text)
+        for owner in owners
         for name, kind, default, text in fields_of(owner)
-        if name not in leave_out and not name.startswith("_") and name != "model_config"
+        if not name.startswith("_") and name != "model_config"
     ]
     return _table(("field", "type", "default", "meaning"), rows)
 
 
+def _block(field: str, *owners: type) -> str:
+    """What is written below `field`: what the first class says of itself, and the fields of all."""
+    return f"`{field}`: {inspect.cleandoc(owners[0].__doc__ or '')}\n\n{_model_table(*owners)}"
+
+
 def provider_fields() -> str:
-    """Fields of an entry in `slm_providers`."""
-    from slm_ext.registry.provider import Capabilities, Provider, Resample, Retry
+    """Fields of a provider's entry in `slm_providers`."""
+    from slm_ext.registry import Budget, Capabilities, ContextPolicy, Price, Provider, Replica, Retry, Strategy
+    from slm_ext.registry.blocks import Resample
 
     return "\n\n".join(
         [
             _model_table(Provider),
-            f"`retry`: {inspect.cleandoc(Retry.__doc__ or '')}",
-            _model_table(Retry),
-            f"`resample`: {inspect.cleandoc(Resample.__doc__ or '')}",
-            _model_table(Resample),
-            f"`capabilities`: {inspect.cleandoc(Capabilities.__doc__ or '')}",
-            _model_table(Capabilities),
+            _block("endpoints", Replica),
+            _block("context", ContextPolicy),
+            _block("context.strategies", Strategy),
+            _block("budget", Budget),
+            _block("price", Price),
+            _block("capabilities", Capabilities),
+            _block("retry", Retry),
+            _block("resample", Resample),
+        ]
+    )
+
+
+def router_fields() -> str:
+    """Fields of a router's entry in `slm_providers`."""
+    from slm_ext.registry import Budget, Router
+    from slm_ext.registry.router import Escalation, Route, Rule, Style, Switching, When
+
+    return "\n\n".join(
+        [
+            _model_table(Router),
+            _block("subtasks", Route, Style),
+            _block("rules", Rule) + "\n\nAnd every field of an entry in `subtasks`.",
+            _block("rules.when", When),
+            _block("escalate", Escalation),
+            _block("switching", Switching),
+            _block("budget", Budget),
         ]
     )
 
@@ -196,7 +228,7 @@ def server_fields() -> str:
 
 
 def shipped_providers() -> str:
-    """The providers in `config/providers.yaml`."""
+    """The providers and routers in `config/providers.yaml`."""
     from slm_ext.paths import config_dir
     from slm_ext.registry.documents import read_document
     from slm_ext.registry.entries import entries_of
@@ -205,19 +237,21 @@ def shipped_providers() -> str:
     shipped = config_dir() / "providers.yaml"
     registry = Registry([list(entries_of(read_document(shipped)))], [config_dir() / "profiles"])
     rows = []
-    for name in registry.names():
+    for name in registry.provider_names():
         provider = registry.provider(name)
         where = f"managed, engine {provider.server.engine}" if provider.server else f"`{provider.api_base}`"
         rows.append((f"`{name}`", f"`{provider.model}`", where, f"`{provider.profile}`"))
+    for name in sorted(set(registry.names()) - set(registry.provider_names())):
+        team = registry.team(name)
+        rows.append((f"`{name}`", ", ".join(f"`{member}`" for member in team.providers), "router", f"`{team.profile}`"))
     return _table(("name", "model", "answers", "profile"), rows)
 
 
 def profile_fields() -> str:
     """Fields of a profile."""
-    from slm_ext.registry.profile import Profile, Prompts
+    from slm_ext.registry import Profile, Prompts, StopPolicy
 
-    about = inspect.cleandoc(Prompts.__doc__ or "")
-    return "\n\n".join([_model_table(Profile), f"`prompts`: {about}", _model_table(Prompts)])
+    return "\n\n".join([_model_table(Profile), _block("prompts", Prompts), _block("stop_policy", StopPolicy)])
 
 
 def tools() -> str:
@@ -286,6 +320,7 @@ def _sentence(text: str) -> str:
 PARTS = {
     "cli": cli,
     "provider-fields": provider_fields,
+    "router-fields": router_fields,
     "server-fields": server_fields,
     "shipped-providers": shipped_providers,
     "profile-fields": profile_fields,

@@ -40,7 +40,7 @@ class Asker:
     def lane(self, name: str) -> Lane:
         """The lane of a provider."""
         if name not in self._lanes:
-            self._lanes[name] = Lane(self.team.providers[name])
+            self._lanes[name] = Lane(self.team.providers.get(name) or self.team.summarizers[name])
         return self._lanes[name]
 
     def close(self) -> None:
@@ -162,7 +162,7 @@ class Asker:
         strategies, route = reader.provider.context.strategies, self.team.router.subtasks.get("summarize")
         named = next((s.provider for s in strategies if s.name == "summarize"), None)
         name = named or (route.provider if route else reader.provider.name)
-        lane = self.lane(name) if name in self.team.providers else reader
+        lane = self.lane(name)
         shown = summary_messages(messages)
         tokens = lane.counter.count(shown, [])
         sight = Sight(shown, [], shown, tokens, None, lane.cut, _limit(lane.provider, at))

@@ -63,7 +63,7 @@ class Pool:
         """The pool of a registry's team; as its router says."""
         router = team.router
         return cls(
-            team.providers, log_dir=log_dir, on_event=on_event,
+            {**team.providers, **team.summarizers}, log_dir=log_dir, on_event=on_event,
             cooldown_s=router.cooldown_s, max_loaded=router.switching.max_loaded,
         )  # fmt: skip
 

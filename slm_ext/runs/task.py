@@ -254,7 +254,9 @@ def _why(outcome: dict[str, Any], submitted: bool) -> str:
     }
     if outcome["exit_status"] in known:
         return known[outcome["exit_status"]]
-    return (outcome.get("exception_str") or "").split("\n")[0]
+    attempted, *more = (outcome.get("exception_str") or "").split("\n")
+    seen = more[0].strip().removeprefix("seen: ") if more and more[0].startswith("  seen: ") else ""
+    return f"{attempted}: {seen}" if seen else attempted
 
 
 def _ended(earlier: dict[str, Any]) -> str:

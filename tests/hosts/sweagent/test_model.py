@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 
+from slm_ext.registry import Team
 from slm_ext.testing.openai_server import FakeOpenAI, Fault, tool_call
 
 pytestmark = pytest.mark.sweagent
@@ -184,7 +185,8 @@ def test_fields_without_effect_are_told():
 def test_our_engine_is_told_what_a_call_can_name(make, tmp_path):
     model, server = make(CALL, tool_call("read_file", path="b.py"))
     own = {"api_base": None, "server": {"engine": "slm", "model_path": "/nowhere"}}
-    model.provider = type(model.provider).model_validate({**model.provider.model_dump(), **own})
+    lead = model.team.lead
+    model.team = Team.of(type(lead).model_validate({**lead.model_dump(), **own}))
     (tmp_path / "repo").mkdir()
     (tmp_path / "repo" / "b.py").write_text("x = 1\n")
     subprocess.run(["git", "init", "-q"], cwd=tmp_path / "repo", check=True)

@@ -34,7 +34,7 @@ def test_a_stock_run_acquires_nothing(config):
 
 def test_a_session_lives_as_long_as_the_run(config):
     with session.serving(config()):
-        assert session.current("here").handle.base_url == "http://127.0.0.1:9/v1"
+        assert session.current("here").pool.open("here").base_url == "http://127.0.0.1:9/v1"
     assert session._sessions == {}
 
 
@@ -56,7 +56,7 @@ def test_a_key_may_stand_in_the_env_file(config, monkeypatch, tmp_path):
     monkeypatch.delenv("SLM_TEST_KEY")
     (tmp_path / ".env").write_text("SLM_TEST_KEY=from-file\n")
     with session.serving(config(api_key="$SLM_TEST_KEY")):
-        assert session.current("here").handle.token == "from-file"
+        assert session.current("here").pool.open("here").token == "from-file"
 
 
 def test_an_unknown_name_is_refused(config):
