@@ -208,7 +208,9 @@ def _tighter(turn: Turn, limit: int | None) -> int | None:
 
 
 def _limit(provider: Any, handle: Any) -> int | None:
-    """Tokens a prompt may have: as configured, else what the window of our own engine leaves beside the reply."""
-    if provider.prompt_limit is not None or not handle.context_tokens:
+    """Tokens a prompt may have: as configured, else what the window of our own engine leaves beside the reply, half of
+    it at least (where less is left than a reply may have, the engine lets it have that)."""
+    window = handle.context_tokens
+    if provider.prompt_limit is not None or not window:
         return provider.prompt_limit
-    return max(1, handle.context_tokens - provider.max_output_tokens - provider.context.reserve_tokens)
+    return max(window // 2, window - provider.max_output_tokens - provider.context.reserve_tokens)

@@ -12,7 +12,7 @@ from slm_ext.toolcalls.schema import example, names
 __all__ = ["Reply", "read_reply", "total_usage", "usage_of"]
 
 _THINKING = re.compile(r"<think>(.*?)(?:</think>|\Z)", re.DOTALL)
-ONE_AT_A_TIME = "one call at a time"
+SEVERAL = "several_calls"
 
 
 @dataclass
@@ -54,7 +54,10 @@ def read_reply(raw: dict, tools: list[dict], ids: str, wire: WireFormat) -> Repl
         reply.parsed = True
         first, *others = parsed.calls
         rejection = validate(first, tools, wire.render)
-        reply.also_rejected = [{"rule": ONE_AT_A_TIME, **call.model_dump()} for call in others]
+        others = [call for call in others if (call.name, call.arguments) != (first.name, first.arguments)]
+        reply.also_rejected = [{"rule": SEVERAL, **call.model_dump()} for call in others]
+        if others and rejection is None:
+            rejection = _several([first, *others], wire)
         if parsed.rejection is not None and (rejection is None or rejection.rule != parsed.rejection.rule):
             reply.also_rejected.append({"rule": parsed.rejection.rule, "got": parsed.rejection.got})
         reply.message["tool_calls"] = [first.to_openai()]
@@ -123,6 +126,17 @@ def _refusal(parsed: Parsed, finish: str | None, tools: list[dict], wire: WireFo
     if not parsed.text.strip():
         return Rejection(rule="empty_reply", message="the reply is empty", **wanted)
     return Rejection(rule="no_call", message="the reply holds no tool call", got=_tail(parsed.text), **wanted)
+
+
+def _several(calls: list[ToolCall], wire: WireFormat) -> Rejection:
+    names = ", ".join(call.name for call in calls)
+    return Rejection(
+        rule=SEVERAL,
+        message=f"{len(calls)} calls in one reply ({names}); one is run at a time, so none of them was",
+        got=_tail("\n".join(wire.render(call) for call in calls)),
+        expected="exactly one complete tool call",
+        example=wire.render(calls[0]),
+    )
 
 
 def _as_said(content: str, given: dict) -> str:

@@ -8,6 +8,7 @@ objects as text, each call has its result. Applying it twice changes nothing mor
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import Any
 
 from slm_ext.toolcalls import ToolCall, WireFormat, wire_format
@@ -109,14 +110,22 @@ def _call(call: dict) -> dict:
     mlx_lm.server refuses the whole conversation for ever."""
     function = call.get("function") or {}
     name, arguments = function.get("name") or "", function.get("arguments")
-    try:
-        decoded = json.loads(arguments or "{}") if not isinstance(arguments, dict) else arguments
-    except (TypeError, ValueError):
-        decoded = None
-    if not name or not isinstance(decoded, dict):
+    if isinstance(arguments, dict):
+        arguments = json.dumps(arguments, ensure_ascii=False)
+    text = _object_text(arguments or "{}") if isinstance(arguments or "{}", str) else None
+    if not name or text is None:
         return {"raw": f"{name} {arguments}".strip()}
-    text = arguments if isinstance(arguments, str) and arguments else json.dumps(decoded, ensure_ascii=False)
-    return {"id": call.get("id") or "", "type": "function", "function": {"name": name, "arguments": _sendable(text)}}
+    return {"id": call.get("id") or "", "type": "function", "function": {"name": name, "arguments": text}}
+
+
+@lru_cache(maxsize=2048)
+def _object_text(arguments: str) -> str | None:
+    """The arguments as they can be sent; None where they are no JSON object. A history comes again at every step."""
+    try:
+        decoded = json.loads(arguments)
+    except ValueError:
+        return None
+    return _sendable(arguments) if isinstance(decoded, dict) else None
 
 
 def _paired(messages: list[dict]) -> list[dict]:
@@ -207,4 +216,10 @@ def _text(content: Any) -> str:
 
 def _sendable(text: str) -> str:
     """Half a surrogate, as output that is no UTF-8 is decoded with, cannot be sent; it becomes a question mark."""
-    return text.encode("utf-8", "replace").decode()
+    if text.isascii():
+        return text
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace").decode()
+    return text  # the same object: its hash is known, and caches find it at once

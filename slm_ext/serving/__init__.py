@@ -4,8 +4,8 @@
         handle.base_url, handle.token, handle.model_id, handle.identity
 
 Read `acquisition` for the client's side and `keeper` for the process that owns the server; they meet in one folder per
-fingerprint (`states`, `leases`). `plain` and `command` say what is started, `identity` what it serves, `residency` what is loaded now, `health` whether
-an endpoint can be used. Importing this package imports nothing else.
+fingerprint (`states`, `leases`). `plain` and `command` say what is started, `identity` what it serves, `residency` what
+is loaded now, `health` whether an endpoint can be used. Importing this package imports nothing else.
 """
 
 from __future__ import annotations

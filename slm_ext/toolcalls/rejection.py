@@ -11,7 +11,7 @@ class Rejection(BaseModel):
     """A broken rule, what was seen, and what would have been right.
 
     Rules: `no_call`, `empty_reply`, `truncated`, `lost_call` (the server dropped an unreadable call), `unterminated`,
-    `malformed`, `json_in_xml`, `bad_json`, `unknown_tool`, `missing_argument`, `unknown_argument`,
+    `malformed`, `json_in_xml`, `bad_json`, `several_calls`, `unknown_tool`, `missing_argument`, `unknown_argument`,
     `repeated_argument`, `wrong_type`, `bad_value`.
     """
 

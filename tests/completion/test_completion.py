@@ -80,15 +80,22 @@ def test_a_call_written_as_text_is_found():
     assert answer.thought == "I fix it."
 
 
-def test_of_several_calls_the_first_is_taken_and_the_others_are_noted(tmp_path):
+def test_several_calls_are_told_and_none_is_taken(tmp_path):
     both = READ | {"tool_calls": READ["tool_calls"] + tool_call("submit")["tool_calls"]}
-    answer, _ = ask([both], tmp_path)
-    assert [c.name for c in answer.calls] == ["read_file"]
-    assert len(answer.message["tool_calls"]) == 1
+    with pytest.raises(FormatRejected) as caught:
+        ask([both], tmp_path)
+    told = caught.value.rejection
+    assert told.rule == "several_calls" and "2 calls in one reply (read_file, submit)" in told.message
+    assert "submit" in told.got and "read_file" in told.example and "submit" not in told.example
     [record] = read_calls(tmp_path)
     [other] = record["validation"]["also_rejected"]
-    assert (other["rule"], other["name"]) == ("one call at a time", "submit")
-    assert record["validation"]["status"] == "ok"
+    assert (other["rule"], other["name"]) == ("several_calls", "submit")
+    assert record["validation"]["status"] == "rejected" and record["tool_calls"] == []
+
+
+def test_one_call_made_twice_in_a_reply_is_one_call():
+    twice = READ | {"tool_calls": READ["tool_calls"] * 2}
+    assert [c.name for c in ask([twice])[0].calls] == ["read_file"]
 
 
 def test_thinking_is_kept_apart():

@@ -297,12 +297,6 @@ def test_a_model_trained_with_other_tools_is_refused(home, request_for, tmp_path
     assert caught.value.exit_code == 2 and not (tmp_path / "out").exists()
 
 
-def test_several_calls_in_one_reply_take_the_first(scripted, request_for):
-    two = {**RUN, "tool_calls": RUN["tool_calls"] + READ["tool_calls"]}
-    scripted([two, EDIT, SUBMIT])
-    assert run_task(request_for()).steps == 3
-
-
 def test_ctrl_c_while_the_result_is_written_leaves_it_written(scripted, request_for, monkeypatch, tmp_path):
     from slm_ext.runs.records import RunFolder
 
