@@ -13,18 +13,20 @@ A reply that was rejected, a failed call and an overflow make none.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from slm_ext.registry.policies import StopPolicy
-from slm_ext.routing.actions import Action, shell_work
+from slm_ext.routing.actions import Action, read_actions, shell_work
 from slm_ext.routing.recorded import Situation
 from slm_ext.routing.stopping import stop
 
 __all__ = ["PATIENCE", "Stall", "stall_of"]
 
-PATIENCE = 3
-"""Turns without progress, none after them having any, after which a run stands still."""
+PATIENCE = StopPolicy().repeat_window
+"""Turns without progress, none after them having any, with which a run stands still: as many as the stop policy looks
+at for repetitions."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def _stopped(situations: Sequence[Situation], policy: StopPolicy) -> Stall | Non
 
 
 def _still(situations: Sequence[Situation]) -> Stall | None:
-    """The third turn of those at the end that made no progress."""
+    """The sixth turn of those at the end that made no progress."""
     moved = _progress(situations)
     first = len(moved)
     while first and not moved[first - 1]:
@@ -76,18 +78,23 @@ def _progress(situations: Sequence[Situation]) -> list[bool]:
     """By turn. What a turn's action brought stands in the conversation of the next one."""
     if not situations:
         return []
-    actions = situations[-1].actions
+    ends = [len(now.actions) for now in situations[1:]]
+    actions = [*situations[-1].actions, *_last(situations[-1])]
     useful = _useful(actions)
     found = []
-    for index, now in enumerate(situations):
-        if now.turn.answer.status != "ok" or not now.turn.answer.tool:
-            found.append(False)
-        elif index + 1 == len(situations):
-            found.append(True)  # nobody knows what came of it
-        else:
-            own = range(len(now.actions), len(situations[index + 1].actions))
-            found.append(any(at < len(useful) and useful[at] for at in own))
+    for now, end in zip(situations, [*ends, len(actions)], strict=True):
+        taken = now.turn.answer.status == "ok" and bool(now.turn.answer.tool)
+        found.append(taken and any(useful[len(now.actions) : end]))
     return found
+
+
+def _last(now: Situation) -> list[Action]:
+    """What the last turn did; no conversation tells what came of it."""
+    answer = now.turn.answer
+    if answer.status != "ok" or not answer.tool:
+        return []
+    function = {"name": answer.tool, "arguments": json.dumps(dict(answer.arguments), default=repr)}
+    return read_actions([{"role": "assistant", "content": "", "tool_calls": [{"id": "last", "function": function}]}])
 
 
 def _useful(actions: Sequence[Action]) -> list[bool]:

@@ -101,13 +101,14 @@ def _sweagent_turns(trajectory: list[dict], history: list[dict], name: str | Non
         calls = (said.pop(at).get("tool_calls") if at is not None else None) or []
         if not calls and action:
             calls = [_shell(action, f"step_{step}")]
-        message = {"role": "assistant", "content": str(entry.get("response") or entry.get("thought") or "")}
-        message |= {"tool_calls": calls} if calls else {}
+        message: dict[str, Any] = {"role": "assistant", "content": _said(entry)}
+        if calls:
+            message["tool_calls"] = calls
         call = Call(
             status="ok" if calls else "interrupted",
             provider=(route or {}).get("provider") or own_name,
             model=name,
-            said="" if calls else str(entry.get("response") or entry.get("thought") or "")[:200],
+            said="" if calls else _said(entry)[:200],
             prompt_tokens=(route or {}).get("prompt_tokens"),
             seconds=(route or {}).get("latency_s"),
             route=route,
@@ -119,6 +120,10 @@ def _sweagent_turns(trajectory: list[dict], history: list[dict], name: str | Non
         if calls:
             result = {"role": "tool", "tool_call_id": calls[0].get("id") or "", "content": entry.get("observation")}
             before.append(result | {"content": str(result["content"] or "")})
+
+
+def _said(entry: dict) -> str:
+    return str(entry.get("response") or entry.get("thought") or "")
 
 
 def _plain(message: dict) -> dict[str, Any]:
