@@ -174,6 +174,6 @@ class BudgetSpent(CompletionError):
 class RunStopped(CompletionError):
     """A run that leads nowhere is ended; `decision` says which rule of the stop policy, and what it saw."""
 
-    def __init__(self, attempted: str, *, decision=None, **parts: str):
+    def __init__(self, attempted: str, *, decision, **parts: str):
         self.decision = decision
         super().__init__(attempted, **parts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from slm_ext.completion.answer import Answer
@@ -110,7 +109,6 @@ class Asker:
         provider, style, decision = lane.provider, choice.style, choice.decision
         if style.temperature is not None:
             provider = provider.model_copy(update={"temperature": style.temperature})
-        retried = {"retried": list(memory.retries), "refused": memory.refused}
         try:
             sight = lane.sight(
                 conversation, self.tools, style, limit=limit, step=memory.step,
@@ -121,13 +119,13 @@ class Asker:
                 raise refused[0] from None
             if self.team.alone:  # it ends the run: the record shows with what
                 whole = lane.sight(conversation, self.tools, style, limit=None, step=memory.step)
-                Call(Turn(lane, handle, whole, decision, provider, **retried)).record(
-                    self._recorder, "overflow", str(error)
-                )
+                turn = Turn(lane, handle, whole, decision, provider)
+                turn.retried, turn.refused = list(memory.retries), memory.refused
+                Call(turn).record(self._recorder, "overflow", str(error))
             raise
         allowed = self._allowance(provider, sight, memory)
         grounded = self._domains(provider, conversation, sight.tools)
-        return Turn(lane, handle, sight, decision, provider, allowed, grounded, **retried)
+        return Turn(lane, handle, sight, decision, provider, allowed, grounded, list(memory.retries), memory.refused)
 
     def _allowance(self, provider: Any, sight: Sight, memory: Memory):
         spent = memory.state.spent.get(provider.name, Spent())
@@ -151,9 +149,7 @@ class Asker:
             return None
         return domains(grounding.declared, tools, conversation, grounding.repository)
 
-    def _summary(
-        self, reader: Lane, at: Any, choice: Choice, messages: list[dict], most: int, memory: Memory
-    ) -> str:
+    def _summary(self, reader: Lane, at: Any, choice: Choice, messages: list[dict], most: int, memory: Memory) -> str:
         """A summary of old exchanges, by the provider that the strategy names, else the router, else its reader.
 
         Raises:

@@ -28,7 +28,7 @@ class Turn:
     decision: RouteDecision
     provider: Any
     """The lane's, with the style's temperature."""
-    allowance: Allowance = Allowance()
+    allowance: Allowance = field(default_factory=Allowance)
     domains: dict[str, list] | None = None
     retried: list[str] = field(default_factory=list)
     """Ids of the calls that were drawn again or rejected since the last accepted one."""

@@ -208,5 +208,3 @@ def _chosen(replicas: list[_Replica], preferred: str | None, now: float) -> _Rep
     # where all have failed lately, the one that failed first is the likeliest to be back
     among = healthy or [min(replicas, key=lambda replica: replica.cooling_until)]
     return min(among, key=lambda replica: replica.busy / replica.weight)
-
-

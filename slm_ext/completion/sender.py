@@ -99,7 +99,9 @@ class Sender:
         self.close()
         self._client = None
 
-    def _try(self, request: Request, messages: list[dict], failed: int, left_s: float) -> tuple[dict | str, float | None]:
+    def _try(
+        self, request: Request, messages: list[dict], failed: int, left_s: float
+    ) -> tuple[dict | str, float | None]:
         """(response, None), or (what was seen, seconds until another try or None for final)."""
         import httpx
         import openai

@@ -1,8 +1,9 @@
 """Which provider answers a call, and why. Pure: rules, a history and what is known in, a decision out.
 
-`actions` reads a history, `subtasks` says what kind of work comes next, `signals` what went wrong so far; `policy` decides
-by a router's rules, `state` is what it remembers between two calls, `budget` how much a call may still take, `stopping`
-when a run leads nowhere. `docs/explanation/routing.md` tells the whole.
+`actions` reads a history (`shell` what a command does, `results` what came of it), `subtasks` says what kind of work
+comes next, `signals` what went wrong so far; `policy` decides by a router's rules, `state` is what it remembers between
+two calls, `budget` how much a call may still take, `stopping` when a run leads nowhere. `docs/explanation/routing.md`
+tells the whole.
 """
 
 from slm_ext.routing.actions import Action, read_actions

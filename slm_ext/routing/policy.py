@@ -117,7 +117,7 @@ def _base(router: Router, signals: Signals) -> tuple[Route, str]:
     for rule in router.rules:
         if _holds(rule, signals):
             return rule, "rule"
-    if route := router.subtasks.get(signals.subtask):  # ty: ignore[no-matching-overload]
+    if route := router.subtasks.get(signals.subtask):
         return route, "subtask"
     return Route(provider=router.default), "default"
 

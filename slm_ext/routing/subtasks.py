@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from slm_ext.routing.actions import Action, shell_work
 from slm_ext.routing.shell import Work
@@ -90,7 +90,7 @@ def _after_error(work: Sequence[Action]) -> Subtask:
     twice = len(work) > 1 and last.kind == work[-2].kind == "edit" and last.paths == work[-2].paths
     if twice and all(action.status == "error" and _NOT_THERE.search(action.text) for action in work[-2:]):
         return "read"
-    return last.kind  # type: ignore[return-value]
+    return cast("Subtask", last.kind)
 
 
 def _after_locate(work: Sequence[Action], facts: _Facts) -> Subtask:

@@ -11,7 +11,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Asked", "Called", "Ended", "Event", "Listener", "Note", "Observed", "Rejected", "Routed", "Stage", "Started"]
+__all__ = [
+    "Asked",
+    "Called",
+    "Ended",
+    "Event",
+    "Listener",
+    "Note",
+    "Observed",
+    "Rejected",
+    "Routed",
+    "Stage",
+    "Started",
+]
 
 
 @dataclass(frozen=True)

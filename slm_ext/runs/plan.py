@@ -163,7 +163,7 @@ def _sandbox(wanted: str) -> list[str]:
 
 
 def _step_limit(request: RunRequest, overrides: dict[str, Any], team, profile) -> int:
-    """`--max-steps` before `--config` before the profile; the (default) provider's own limit of calls is never passed."""
+    """`--max-steps` before `--config` before the profile; the default provider's own limit is never passed."""
     wanted = request.max_steps or overrides.get("agent", {}).get("step_limit") or profile.step_limit or 0
     limits = [n for n in (wanted, team.lead.per_instance_call_limit) if n]
     return min(limits, default=0)

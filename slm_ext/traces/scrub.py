@@ -46,14 +46,14 @@ class Scrubber:
 
     def __init__(self, secrets: Iterable[str | None] = (), *, environ: Mapping[str, str] | None = None):
         environ = os.environ if environ is None else environ
-        known = {s for s in secrets if _secret(s)}
+        known = {s for s in secrets if s and _secret(s)}
         known |= {v for k, v in environ.items() if _NAMES.search(k) and len(v) >= _SHORTEST and not v.isalpha()}
         self._known = sorted(known, key=len, reverse=True)
 
     def add(self, secret: str | None) -> None:
         """Hide one more value from now on."""
-        if secret not in self._known and _secret(secret):
-            self._known = sorted([*self._known, str(secret)], key=len, reverse=True)
+        if secret and secret not in self._known and _secret(secret):
+            self._known = sorted([*self._known, secret], key=len, reverse=True)
 
     def text(self, text: str) -> str:
         """The text without secrets."""
@@ -79,5 +79,5 @@ class Scrubber:
         return value
 
 
-def _secret(value: str | None) -> bool:
-    return bool(value) and len(str(value)) >= _SHORTEST_GIVEN and str(value).lower() not in _PLACEHOLDERS
+def _secret(value: str) -> bool:
+    return len(value) >= _SHORTEST_GIVEN and value.lower() not in _PLACEHOLDERS

@@ -137,7 +137,9 @@ def test_the_history_is_written_anew_for_the_next_ones_format(crew, mode, other)
     request = team.last("second")
     assert ("tools" in request) == (other == "native")
     shown = request["messages"]
-    assert [m["role"] for m in shown[1:]] == (["user", "assistant", "tool"] if other == "native" else ["user", "assistant", "user"])
+    assert [m["role"] for m in shown[1:]] == (
+        ["user", "assistant", "tool"] if other == "native" else ["user", "assistant", "user"]
+    )
     if other == "native":
         [call] = shown[2]["tool_calls"]
         assert call["id"] == shown[3]["tool_call_id"] and json.loads(call["function"]["arguments"]) == {"path": "a.py"}
@@ -167,7 +169,7 @@ def test_a_call_of_a_tool_that_was_not_offered_is_told(crew):
 
 
 def test_a_tool_that_the_run_does_not_have_is_refused_at_once(crew):
-    with pytest.raises(UsageError, match="subtasks.plan.tools names fly"):
+    with pytest.raises(UsageError, match=r"subtasks\.plan\.tools names fly"):
         crew({"small": ([READ], {})}, subtasks={"plan": {"provider": "small", "tools": ["fly"]}})
 
 
@@ -223,7 +225,9 @@ def test_a_server_that_says_too_long_is_shown_less(crew):
     *_, refused, taken = team.records()
     assert refused["validation"]["status"] == "overflow" and taken["validation"]["status"] == "ok"
     assert taken["context"]["tokens_after"] < taken["context"]["tokens_before"]
-    assert len(json.dumps(team.last("small")["messages"])) < len(json.dumps(team.servers["small"].requests[-2]["messages"]))
+    assert len(json.dumps(team.last("small")["messages"])) < len(
+        json.dumps(team.servers["small"].requests[-2]["messages"])
+    )
 
 
 def test_what_was_left_out_is_recorded_and_the_hosts_history_is_not_touched(crew):
@@ -232,7 +236,7 @@ def test_what_was_left_out_is_recorded_and_the_hosts_history_is_not_touched(crew
         team.step("word " * 300)
     kept = json.dumps(team.messages)
     team.step()
-    assert json.dumps(team.messages[: -2]) == kept
+    assert json.dumps(team.messages[:-2]) == kept
     events = [record["context"] for record in team.records()]
     assert events[0] is None and events[-1]["dropped"] and events[-1]["strategy"]
     sent = team.last("small")["messages"]

@@ -19,9 +19,19 @@ EDIT = {"path": "stats.py", "line": 10, "old": ">=", "new": ">"}
 BAD_ANSWERS = {
     "no call": ("I will look at stats.py first.", "stop", "no_call", "I will look at stats.py first."),
     "nothing": ("", "stop", "empty_reply", None),
-    "several calls": (_calls(_call("pytest_run", {}), _call("submit", {})), "tool_calls", "several_calls", "pytest_run"),
+    "several calls": (
+        _calls(_call("pytest_run", {}), _call("submit", {})),
+        "tool_calls",
+        "several_calls",
+        "pytest_run",
+    ),
     "unknown tool": (_calls(_call("fly", {"to": "Rome"})), "tool_calls", "unknown_tool", "Rome"),
-    "missing argument": (_calls(_call("edit_line", {"path": "stats.py"})), "tool_calls", "missing_argument", "stats.py"),
+    "missing argument": (
+        _calls(_call("edit_line", {"path": "stats.py"})),
+        "tool_calls",
+        "missing_argument",
+        "stats.py",
+    ),
     "unknown argument": (_calls(_call("edit_line", {**EDIT, "why": "x"})), "tool_calls", "unknown_argument", "why"),
     "wrong type": (_calls(_call("edit_line", {**EDIT, "line": "ten"})), "tool_calls", "wrong_type", "ten"),
     "arguments are a list": (_calls(_call("edit_line", "[1, 2]")), "tool_calls", "bad_json", "[1, 2]"),

@@ -22,7 +22,10 @@ def test_without_a_budget_nothing_is_bounded():
 def test_what_is_spent_is_named():
     assert left({"calls": 3}, Spent(calls=2)).why_not == ""
     assert left({"calls": 3}, Spent(calls=3)).why_not == "budget: 3 of 3 calls of the run are spent"
-    assert "of 900 tokens of the run are spent, the prompt has about 100" in left({"tokens": 900}, Spent(tokens=800)).why_not
+    assert (
+        "of 900 tokens of the run are spent, the prompt has about 100"
+        in left({"tokens": 900}, Spent(tokens=800)).why_not
+    )
     assert "60 s of the run are spent" in left({"seconds": 60}, Spent(seconds=60)).why_not
     dear = Price(input=3.0, output=15.0)
     assert "$0.9900 of $1 of the run are spent" in left({"usd": 1.0}, Spent(usd=0.99), 10_000, dear).why_not
@@ -47,7 +50,9 @@ price_lists = st.builds(Price, input=st.floats(0, 50), output=st.floats(0, 200),
     st.builds(Budget, calls=st.none() | st.integers(1, 20), tokens=st.none() | st.integers(1, 50_000),
               usd=st.none() | st.floats(1e-6, 1)),
     price_lists,
-    st.lists(st.tuples(st.integers(1, 5000), st.floats(1 / MARGIN, MARGIN), st.floats(0, 1), st.floats(0, 1)), max_size=30),
+    st.lists(
+        st.tuples(st.integers(1, 5000), st.floats(1 / MARGIN, MARGIN), st.floats(0, 1), st.floats(0, 1)), max_size=30
+    ),
 )  # fmt: skip
 def test_no_run_of_calls_passes_its_budget(budget, price, calls):
     """The server counts a prompt up to a tenth larger than it was estimated, and a reply takes up to all it may."""
@@ -58,9 +63,7 @@ def test_no_run_of_calls_passes_its_budget(budget, price, calls):
             continue
         real = int(prompt * min(off, MARGIN))
         reply = int((4096 if allowed.max_tokens is None else min(4096, allowed.max_tokens)) * of_reply)
-        spent = spent.plus(
-            prompt=real, cached=int(real * cached), reply=reply, seconds=0, price=price, calls=1
-        )
+        spent = spent.plus(prompt=real, cached=int(real * cached), reply=reply, seconds=0, price=price, calls=1)
     assert budget.calls is None or spent.calls <= budget.calls
     assert budget.tokens is None or spent.tokens <= budget.tokens
     assert budget.usd is None or spent.usd <= budget.usd * (1 + 1e-9) + 1e-12

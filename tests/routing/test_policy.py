@@ -119,7 +119,9 @@ def test_who_cannot_is_passed_over_and_said_so():
 
 def test_nobody_left_says_why_of_each():
     with pytest.raises(NobodyLeft) as caught:
-        decide(team(**ESCALATING), signals(), FRESH, Known(unusable={"small": "missing: its key", "large": "overflow: x"}))
+        decide(
+            team(**ESCALATING), signals(), FRESH, Known(unusable={"small": "missing: its key", "large": "overflow: x"})
+        )
     assert caught.value.reasons == {"small": "missing: its key", "large": "overflow: x"}
 
 

@@ -76,7 +76,9 @@ def test_a_stall_brings_the_stronger_one_in_and_out_again_and_the_patch_is_right
     assert (result.resolved, result.exit_status) == (True, "Submitted")
     assert result.switches >= 3 and set(result.providers) == {"planner", "scripted", "coach"}
     assert any(isinstance(event, Routed) and event.cause == "repeated_action" for event in heard)
-    identities = {r["route"]["provider"]: r["identity"]["kind"] for r in read_calls(tmp_path / "out") if r["kind"] == "call"}
+    identities = {
+        r["route"]["provider"]: r["identity"]["kind"] for r in read_calls(tmp_path / "out") if r["kind"] == "call"
+    }
     assert identities == {"planner": "keeper", "scripted": "declared", "coach": "echoed"}
     messages = json.loads((tmp_path / "out" / f"{result.instance_id}.traj.json").read_text())["messages"]
     assert [m["extra"]["slm"]["route"]["provider"] for m in messages if m.get("role") == "assistant"]

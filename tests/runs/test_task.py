@@ -16,7 +16,7 @@ from slm_ext.runs.events import Called, Ended, Note, Observed
 from slm_ext.testing.openai_server import Fault, tool_call
 from slm_ext.traces import read_calls
 
-from .parts import EDIT, FIX, MODULE, READ, RUN, SUBMIT, fingerprint, git, provide_entry
+from .parts import EDIT, FIX, MODULE, RUN, SUBMIT, fingerprint, git, provide_entry
 
 TEST_COMMAND = "python -m pytest -q -p no:cacheprovider"
 

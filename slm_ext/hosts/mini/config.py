@@ -11,7 +11,8 @@ ENVIRONMENT_CLASS = "slm_ext.hosts.mini.environment.SlmEnvironment"
 
 
 def compose(entry, profile) -> dict[str, Any]:
-    """A run with `entry`, a provider, router or team, and `profile`: the sections `agent`, `model`, `environment` for `mini -c`; the profile's block `mini` has the last word."""
+    """A run with `entry` (a provider, router or team) and `profile`: the sections `agent`, `model`, `environment` for
+    `mini -c`. The profile's block `mini` has the last word."""
     prompts = profile.prompts.named("task")
     agent = {
         "system_template": prompts.system,

@@ -21,7 +21,7 @@ __all__ = ["PREFIX", "SlmSource", "extend", "name_in_model", "providers_in"]
 PREFIX = "slm/"
 """A model name that starts with this is a registry entry of ours."""
 
-_SLM = "Small language model to use: a provider's or a router's name (see `slm providers`). [bold]Brings its own profile.[/bold]"
+_SLM = "Small language model to use: a provider or router (see `slm providers`). [bold]Brings its own profile.[/bold]"
 _PROVIDERS = "Providers by name, for `--slm`; the same entries as in a providers.yaml. Not written to any output."
 
 

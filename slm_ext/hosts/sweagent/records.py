@@ -14,8 +14,8 @@ __all__ = ["CallRecords"]
 
 
 class CallRecords(AbstractAgentHook):
-    """Agent hook: opens the recorder in the trajectory's folder, adds observations and the outcome, and puts the route of
-    each step into the trajectory."""
+    """Agent hook: opens the recorder in the trajectory's folder, adds observations and the outcome, and puts the route
+    of each step into the trajectory."""
 
     def __init__(self) -> None:
         self._agent: Any = None

@@ -2,7 +2,7 @@
 
     python scripted_run.py REPLIES.json REQUESTS.json PORT -- COMMAND…
 
-A reply is a text, a list `[tool, {arguments}]`, or a mapping with the arguments of a `Fault`.
+A reply is a text, a list `[tool, {arguments}]`, a whole chat completion, or a mapping with the arguments of a `Fault`.
 """
 
 import json
@@ -26,7 +26,8 @@ def main() -> int:
 def _reply(value):
     if isinstance(value, list):
         return tool_call(value[0], **value[1])
-    return Fault(**value) if isinstance(value, dict) else value
+    fault = isinstance(value, dict) and "choices" not in value
+    return Fault(**value) if fault else value
 
 
 if __name__ == "__main__":
