@@ -82,7 +82,7 @@ class Draft:
     def remove(self, ordinal: int, kind: WholeKind) -> None:
         """Leave a whole exchange out."""
         start, end = self.conversation.exchanges[ordinal]
-        notice = 0 if self._gone else self._counter.weigh_text(left_out(10, 20, 10_000))
+        notice = self.notice()
         self._gone.add(ordinal)
         self._add(notice - self.weight([ordinal]))
         for index in range(start, end):
@@ -110,6 +110,10 @@ class Draft:
     def fixed(self) -> int:
         """Tokens of what comes before the first exchange."""
         return self._counter.count(self.conversation.messages[: self.conversation.head], self._tools)
+
+    def notice(self) -> float:
+        """Weight of the notice that the first exchange to go leaves behind, about; none once it is there."""
+        return 0 if self._gone else self._counter.weigh_text(left_out(10, 20, 10_000))
 
     def weight(self, ordinals: list[int]) -> float:
         """Of these exchanges as they are shown, uncorrected."""

@@ -60,24 +60,29 @@ def summarize_old(draft: Draft, settings: Settings, summarize: Summarize | None)
             summary = draft.summary
     gone = sorted({*draft.gone(), *going})
     facts = digest(result for i in gone for result in draft.conversation.results(i))
-    if draft.say(summary, facts, less_than=weight):
+    if draft.say(summary, facts, less_than=weight - draft.notice()):
         for i in going:
             draft.remove(i, "summarized")
         yield
 
 
 def keep_ends(draft: Draft, settings: Settings, summarize: Summarize | None) -> Iterator[None]:
-    """Old exchanges go, the oldest first."""
-    for i in draft.removable(settings.keep_last):
+    """Old exchanges go, the oldest first; not where all of them are less than the notice."""
+    going = draft.removable(settings.keep_last)
+    if draft.weight(going) <= draft.notice():
+        return
+    for i in going:
         draft.remove(i, "dropped")
         yield
 
 
 def truncate_further(draft: Draft, settings: Settings) -> Iterator[None]:
-    """Every result there still is, those of the last exchange last, shorter and shorter down to 200 characters."""
+    """Every result there still is, shorter and shorter down to 200 characters; the last exchange only when that of the
+    others does not do, and the last failure after its like."""
     last = len(draft.conversation.exchanges) - 1
     for exchanges in (draft.old(1), [last] if last >= 0 else []):
         results = [result for i in exchanges for result in draft.conversation.results(i)]
+        results.sort(key=lambda result: result.index == draft.failure)
         keep = settings.max_chars
         while True:
             for result in results:

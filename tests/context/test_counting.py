@@ -108,6 +108,13 @@ def test_only_new_messages_are_tokenized():
     assert "fresh output" in texts and len(texts) <= 4
 
 
+def test_each_call_is_counted_by_its_arguments():
+    counter = TokenCounter()
+    short, long = (exchange("1", "execute_bash", "", "Same.", command=command) for command in ("ls", "x" * 1000))
+    assert counter.count(start() + long) > counter.count(start() + short) + 150
+    assert counter.count(start() + exchange("1", "sh", "", "Same.", command="ls")) < counter.count(start() + short)
+
+
 def test_a_changed_tool_list_is_noticed():
     counter, tools = TokenCounter(), json.loads(json.dumps(TOOLS))
     before = counter.count(start(), tools)

@@ -127,6 +127,18 @@ def test_the_last_failure_stays_even_outside_of_the_kept_ones():
     assert "error not_found: no such text" in [message["content"] for message in again.messages]
 
 
+def test_the_last_failure_is_shortened_after_all_else():
+    failure = f"fail: 1 failed\n{lines(6000)}"
+    messages = start() + exchange("e", "pytest_run", failure) + exchange("r", "read_file", lines(6000), path="a.py")
+    messages += exchange("z", "bash", lines(6000))
+    cut = fitted(messages, 3500, policy("truncate")).cut
+    assert [item.index for item in cut.dropped] == [5]
+    cut = fitted(messages, 2000, policy("truncate")).cut
+    assert [(item.index, item.keep) for item in cut.dropped] == [(3, 2000), (5, 1000)], "the last exchange still stands"
+    cut = fitted(messages, 600, policy("truncate")).cut
+    assert [(item.index, item.keep) for item in cut.dropped] == [(3, 200), (5, 200), (7, 2000)]
+
+
 class Writer:
     """A summarizer that says what it was given."""
 
@@ -185,6 +197,25 @@ def test_without_a_summarizer_the_facts_stand_alone():
     assert failing == alone
 
 
+def test_facts_are_those_of_all_that_is_gone():
+    messages = long_run(12, 900)
+    first = fitted(messages[:14], 1000, policy("summarize"))
+    assert "src/part0.py" in first.cut.facts and "src/part8.py" not in first.cut.facts
+    second = fitted(messages, 1000, policy("summarize"), cut=first.cut)
+    assert "src/part0.py" in second.cut.facts and "src/part8.py" in second.cut.facts
+
+
+def test_what_is_said_is_shorter_than_what_happened():
+    messages = start(lines(2000)) + exchange("1", "view", "", path="a/very/long/path/to/a/file.py" * 4)
+    messages += exchange("2", "ls", "") + exchange("3", "ls", "")
+    result = fitted(messages, tokens(messages) - 1, policy("summarize", "keep_ends"))
+    assert result.event.strategy == "keep_ends" and result.cut.facts == ""
+    del messages[2:4]
+    messages += exchange("4", "ls", "")
+    with pytest.raises(ContextOverflow, match=f"{tokens(messages)} after summarize, keep_ends"):
+        fitted(messages, tokens(messages) - 1, policy("summarize", "keep_ends"))
+
+
 def test_a_summary_that_fails_keeps_the_one_before():
     messages = long_run(40, 900)
     writer = Writer("The first summary.", *[RuntimeError("down")] * 20)
@@ -213,6 +244,9 @@ def test_the_summarizer_sees_what_the_reader_saw():
     fitted(messages, 8000, policy("summarize"), cut=first.cut, summarize=writer)
     assert any(m["content"].startswith("[… result of read_file") for m in writer.given[0])
     assert tokens(writer.given[0]) < tokens(apply(messages, first.cut))
+    writer = Writer("Short.")
+    fitted(messages[:60], 1500, policy("elide", "summarize"), summarize=writer)
+    assert not any("left out" in message["content"] for message in writer.given[0]), "not what this call elides"
 
 
 def test_an_event_on_every_call_whose_view_differs():
@@ -250,6 +284,8 @@ def test_a_host_that_takes_messages_back():
     after = [*messages, *exchange("good", "read_file", "a.py: all of it", path="a.py")]
     result = fitted(after, 6000, policy("keep_ends"), cut=asked.cut)
     assert result.cut.dropped == asked.cut.dropped[:-1] and result.messages[-2:] == after[-2:]
+    same_size = [*messages, words[0], {"role": "user", "content": "Call a make. " * 200}]
+    assert fitted(same_size, 9000, policy(), cut=asked.cut).messages[-2:] == same_size[-2:]
     other = fitted(long_run(3, 10), 6000, policy(), cut=asked.cut)
     assert not other.cut and other.event is None
 

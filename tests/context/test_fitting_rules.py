@@ -15,7 +15,8 @@ from slm_ext.paths import tiny_model_dir
 
 from .conversations import TOOLS, conversations, long_run, policies, policy
 
-LIMITS = st.one_of(st.integers(50, 1200), st.integers(1200, 6000))
+PARTS = st.floats(0.15, 1.05)
+"""Of a conversation's tokens, as limits: most of them need a cut."""
 LEVELS = {None: 0, "truncated": 1, "elided": 2, "summarized": 3, "dropped": 3}
 
 
@@ -24,6 +25,10 @@ def summarizer(messages: list[dict], max_tokens: int) -> str:
 
 
 SUMMARIZERS = st.sampled_from([None, summarizer])
+
+
+def limit_of(messages, part: float) -> int:
+    return max(1, int(TokenCounter().count(messages) * part))
 
 
 def fitted(messages, limit, chosen, summarize=None, cut=Cut(), counter=None):  # noqa: B008
@@ -47,8 +52,9 @@ def level(cut: Cut) -> dict[int, tuple[int, int]]:
 
 
 @settings(max_examples=200, deadline=None)
-@given(conversations(), LIMITS, policies(), SUMMARIZERS)
-def test_a_view_keeps_to_the_rules(messages, limit, chosen, summarize):
+@given(conversations(), PARTS, policies(), SUMMARIZERS)
+def test_a_view_keeps_to_the_rules(messages, part, chosen, summarize):
+    limit = limit_of(messages, part)
     given_messages = copy.deepcopy(messages)
     result = fitted(messages, limit, chosen, summarize)
     assert messages == given_messages
@@ -105,8 +111,9 @@ def test_a_view_keeps_to_the_rules(messages, limit, chosen, summarize):
 
 
 @settings(max_examples=100, deadline=None)
-@given(conversations(), LIMITS, policies(), SUMMARIZERS)
-def test_fitting_is_deterministic_and_fits_at_once(messages, limit, chosen, summarize):
+@given(conversations(), PARTS, policies(), SUMMARIZERS)
+def test_fitting_is_deterministic_and_fits_at_once(messages, part, chosen, summarize):
+    limit = limit_of(messages, part)
     first = fitted(messages, limit, chosen, summarize)
     assert first == fitted(copy.deepcopy(messages), limit, chosen, summarize)
     if first is None:
@@ -120,9 +127,10 @@ def test_fitting_is_deterministic_and_fits_at_once(messages, limit, chosen, summ
 
 
 @settings(max_examples=100, deadline=None)
-@given(conversations(most=16), LIMITS, policies(), SUMMARIZERS, st.floats(0.7, 1.4))
-def test_a_growing_conversation(messages, limit, chosen, summarize, off):
+@given(conversations(most=16), PARTS, policies(), SUMMARIZERS, st.floats(0.7, 1.4))
+def test_a_growing_conversation(messages, part, chosen, summarize, off):
     """Views between two cuts extend each other; a cut only grows, also while the counter learns."""
+    limit = limit_of(messages, part)
     counter, cut, before = TokenCounter(), Cut(), None
     ends = [parts.end for parts in Conversation(messages).exchanges]
     for end in ends:
