@@ -19,7 +19,7 @@ class PullFlags(CommonFlags):
     """
 
     name: str = field(default="", metadata=words("NAME"))
-    """provider, by its registry name (with its draft model), or a hub id org/name"""
+    """provider, by its registry name (with its draft model), a router (all its managed providers), or a hub id"""
     revision: str | None = field(default=None, metadata=takes("R"))
     """branch, tag or commit (default: the provider's, else the main branch)"""
     dry_run: bool = field(default=False, metadata=SWITCH)
@@ -29,13 +29,27 @@ class PullFlags(CommonFlags):
 def main(argv: list[str]) -> int:
     """Run the verb; errors are the caller's to show."""
     flags = parse(PullFlags, "pull", argv)
-    document = bring(flags.name, flags.revision, quiet=flags.quiet, dry_run=flags.dry_run,
-                     stream=sys.stderr if flags.json else sys.stdout)  # fmt: skip
+    members, documents = _members(flags.name), []
+    for name in members or [flags.name]:
+        document = bring(name, flags.revision, quiet=flags.quiet, dry_run=flags.dry_run,
+                         stream=sys.stderr if flags.json else sys.stdout)  # fmt: skip
+        documents.append(document)
+        if not flags.json and not flags.quiet:
+            print("\n".join(_last_lines(document)))
     if flags.json:
-        emit(document)
-    elif not flags.quiet:
-        print("\n".join(_last_lines(document)))
+        emit({"name": flags.name, "members": documents} if members else documents[0])
     return 0
+
+
+def _members(name: str) -> list[str]:
+    """The managed providers of a router; empty for anything else."""
+    from slm_ext.registry import Router, load_registry
+
+    registry = load_registry()
+    key = name.removeprefix("slm/")
+    if key not in registry.names() or not isinstance(registry.entry(key), Router):
+        return []
+    return [one.name for one in registry.team(key).providers.values() if one.managed]
 
 
 def bring(

@@ -5,6 +5,8 @@ With `--slm` a profile takes the place of the host's default configuration.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from pathlib import Path
 from typing import Any, Literal
@@ -71,6 +73,12 @@ class Profile(BaseModel):
     """Goes over SWE-agent's `agent:` section."""
     mini: dict[str, Any] = Field(default_factory=dict)
     """Goes over mini's sections, by their names (`agent`, `environment`)."""
+
+    @property
+    def sha256(self) -> str:
+        """Of all that it says: two runs with the same hash were told the same."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()
 
     @field_validator("tool_env", mode="before")
     @classmethod

@@ -198,6 +198,11 @@ class Router(BaseModel):
         up = self.escalate.to or self.fallback
         return list(up) if self.default in up else [self.default, *up]
 
+    def format_error_limit(self, host: int) -> int:
+        """Replies in a row without a usable call after which a run ends: `host`, the host's own limit, counts for the
+        last provider of the ladder; those before it hand over earlier."""
+        return host + (len(self.ladder) - 1) * (self.escalate.format_errors or 0)
+
     @property
     def members(self) -> list[str]:
         """Every provider named, the default first."""

@@ -54,6 +54,7 @@ class Plan:
             "router": None if self.team.alone else self.team.router.model_dump(mode="json", exclude_none=True),
             "members": {name: one.public_dump() for name, one in self.team.providers.items()},
             "profile": self.team.profile,
+            "profile_sha256": self.profile.sha256,
             "tools": [b.name for b in self.bundles],
             "host": self.host.name,
             "host_reason": self.host.reason,

@@ -81,7 +81,9 @@ def test_a_stall_brings_the_stronger_one_in_and_out_again_and_the_patch_is_right
     }
     assert identities == {"planner": "keeper", "scripted": "declared", "coach": "echoed"}
     messages = json.loads((tmp_path / "out" / f"{result.instance_id}.traj.json").read_text())["messages"]
-    assert [m["extra"]["slm"]["route"]["provider"] for m in messages if m.get("role") == "assistant"]
+    assert {m["extra"]["slm"]["route"]["provider"] for m in messages if m.get("role") == "assistant"} == set(
+        result.providers
+    )
     for state in (home / "servers").glob("*/state.json"):
         assert json.loads(state.read_text())["state"] == "stopped"
 

@@ -79,7 +79,7 @@ class CommandLine:
         Raises:
             RegistryError: the provider or its profile is unknown or cannot be used.
         """
-        from slm_ext.hosts.sweagent.profile import agent_options
+        from slm_ext.hosts.sweagent.profile import team_options
 
         registry = load_registry(extra_layers=self.layers)
         if self.name is None:
@@ -89,7 +89,7 @@ class CommandLine:
         if self.no_config_file:
             yield self.words, None
             return
-        options = {"agent": agent_options(registry.profile(team.profile))}
+        options = {"agent": team_options(team, registry.profile(team.profile))}
         with tempfile.TemporaryDirectory(prefix="slm-profile-") as folder:
             path = Path(folder) / f"{team.profile}.yaml"
             path.write_text(yaml.safe_dump(options, sort_keys=False, allow_unicode=True), encoding="utf-8")

@@ -12,7 +12,7 @@ from slm_ext.bundles import load_bundles
 from slm_ext.errors import UsageError
 from slm_ext.hosts.sweagent.config import PREFIX
 
-__all__ = ["RESULT_FILE", "agent_options", "model_options", "provider_for", "team_for"]
+__all__ = ["RESULT_FILE", "agent_options", "model_options", "provider_for", "team_for", "team_options"]
 
 RESULT_FILE = "/root/.slm-tool-result.json"
 """Where a tool leaves its typed result in the task's environment; `records.py` fetches it from there."""
@@ -64,6 +64,18 @@ def agent_options(profile: Any) -> dict[str, Any]:
         "history_processors": list(profile.history_processors),
     }
     return _merged(options, profile.sweagent)
+
+
+MAX_REQUERIES = 3
+"""SWE-agent's own limit of requeries for one step."""
+
+
+def team_options(team: Any, profile: Any) -> dict[str, Any]:
+    """`agent_options` for a team: with a router, each provider that takes over has its own tries."""
+    options = agent_options(profile)
+    if len(team.router.ladder) > 1:
+        options.setdefault("max_requeries", team.router.format_error_limit(MAX_REQUERIES))
+    return options
 
 
 def model_options(team: Any, registry: Any) -> dict[str, Any]:

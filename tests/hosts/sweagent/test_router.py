@@ -110,7 +110,14 @@ def test_bad_answers_end_the_run_without_a_traceback(run, repo, name):  # noqa: 
     done, out, requests = run(repo, {"one": SCRIPTED}, [body(name)], slm="one")
     assert "exit_format" in trajectory(out)["info"]["exit_status"]
     assert "Traceback" not in done.stdout + done.stderr
-    assert len(requests) == 4  # SWE-agent's max_requeries is 3
+    assert len(requests) == 3  # SWE-agent's max_requeries
+
+
+def test_each_provider_that_takes_over_has_its_own_tries(run, repo):  # noqa: F811
+    providers = {"weak": SCRIPTED, "strong": SCRIPTED, "team": {"default": "weak", "fallback": ["strong"]}}
+    _, out, requests = run(repo, providers, [*["no call"] * 4, *IDEAL])
+    assert trajectory(out)["info"]["exit_status"] == "submitted" and len(requests) == 9
+    assert [name for name, _ in asked(out)][:5] == ["weak", "weak", "strong", "strong", "strong"]
 
 
 def test_a_dead_endpoint_ends_the_run_with_its_cause(run, repo):  # noqa: F811
