@@ -23,6 +23,7 @@ VERBS = {
     "ps": ("slm_ext.cli.ps", "list the local servers that run"),
     "stop": ("slm_ext.cli.stop", "end a local server"),
     "logs": ("slm_ext.cli.logs", "show what a local server said"),
+    "route": ("slm_ext.cli.route", "show why each step went to which model, or decide recorded runs again"),
     "export": ("slm_ext.cli.export", "write a provider as the configuration of a stock SWE-agent or mini"),
     "tiny": ("slm_ext.cli.tiny", "train, export and evaluate flywheel-tiny, our own model"),
 }

@@ -112,7 +112,9 @@ def read_conversations(path: Path | str) -> list[Conversation]:
         found = _in_folder(path)
         if not found:
             names = ", ".join(sorted(entry.name for entry in path.iterdir())[:8]) or "an empty folder"
-            raise UsageError(attempted, seen=names, allowed=ALLOWED)
+            below = next((folder for folder in sorted(path.iterdir()) if folder.is_dir() and _in_folder(folder)), None)
+            next_step = f"name one run, such as {below}" if below else ""
+            raise UsageError(attempted, seen=names, allowed=ALLOWED, next_step=next_step)
         if len(found) > 1:
             seen = f"{len(found)} trajectories: {', '.join(one.name for one in found[:5])}"
             raise UsageError(attempted, seen=seen, allowed="one run", next_step=f"name one of them: {found[0]}")
