@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from slm_ext.completion.answer import Answer
@@ -73,8 +74,8 @@ class Asker:
         policy, spent = lane.provider.resample, []
         most = policy.draws if policy else 0
         draw, limit, refused = 0, _limit(lane.provider, handle), []
+        turn = self._turn(lane, handle, choice, conversation, memory, limit, refused)
         while True:
-            turn = self._turn(lane, handle, choice, conversation, memory, limit, refused)
             call, status, error = Call(turn, draw), "interrupted", None
             try:
                 reply, answer = call.ask()
@@ -97,9 +98,14 @@ class Asker:
                 lane.url = handle.base_url
                 answer.usage = total_usage([*(c.usage for c in spent), call.usage])
                 return reply, answer
-            draw += status == "resampled"
             spent.append(call)
             memory.retries.append(call.id)
+            if status == "resampled":
+                draw += 1
+                allowed = self._allowance(turn.provider, turn.sight, memory)
+                turn = replace(turn, allowance=allowed, retried=list(memory.retries))
+            else:
+                turn = self._turn(lane, handle, choice, conversation, memory, limit, refused)
 
     def _turn(
         self, lane: Lane, handle: Any, choice: Choice, conversation: list[dict], memory: Memory, limit: int | None,
