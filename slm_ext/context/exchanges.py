@@ -46,9 +46,24 @@ class Conversation:
         self.head = starts[0] if starts else len(messages)
         ends = [*starts[1:], len(messages)] if starts else []
         self.exchanges = [Exchange(*span) for span in zip(starts, ends, strict=True)]
+        self._results: dict[int, list[Result]] = {}
 
-    def results(self, ordinal: int) -> Iterator[Result]:
+    def results(self, ordinal: int) -> list[Result]:
         """The results within an exchange."""
+        found = self._results.get(ordinal)
+        if found is None:
+            found = self._results[ordinal] = list(self._read(ordinal))
+        return found
+
+    def last_failure(self) -> Result | None:
+        """The last result that reports a failure."""
+        for ordinal in range(len(self.exchanges) - 1, -1, -1):
+            for result in reversed(self.results(ordinal)):
+                if failed(result.content, result.kind):
+                    return result
+        return None
+
+    def _read(self, ordinal: int) -> Iterator[Result]:
         start, end = self.exchanges[ordinal]
         assistant = self.messages[start]
         calls = {call["id"]: call["function"] for call in assistant.get("tool_calls") or []}
@@ -61,14 +76,6 @@ class Conversation:
                 name, arguments = named_in(assistant.get("content") or "")
             content = message.get("content") or ""
             yield Result(index, ordinal, name, arguments, kind_of(name, arguments), content)
-
-    def last_failure(self) -> Result | None:
-        """The last result that reports a failure."""
-        for ordinal in range(len(self.exchanges) - 1, -1, -1):
-            for result in reversed(list(self.results(ordinal))):
-                if failed(result.content, result.kind):
-                    return result
-        return None
 
 
 def size(message: dict) -> int:

@@ -53,6 +53,7 @@ CONVERSATIONS = {
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
+    pytest.importorskip("safetensors.numpy")
     made = tmp_path_factory.mktemp("models")
     return {
         "flywheel-tiny": tiny_model_dir(),
@@ -177,6 +178,7 @@ def test_without_a_tokenizer_the_first_guess_is_low(tmp_path):
 
 @pytest.mark.parametrize("template", [None, "{{ torn", "{{ raise_exception('never') }}", "{{ 1 + messages }}"])
 def test_a_template_that_cannot_be_used_is_done_without(tmp_path, template):
+    pytest.importorskip("safetensors.numpy")
     folder = make_random_model(tmp_path / "model", chat_template=template or "")
     if template is None:
         (folder / "chat_template.jinja").unlink()

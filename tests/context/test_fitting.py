@@ -112,6 +112,16 @@ def test_keep_ends_leaves_whole_exchanges_out_and_says_so():
     assert [m["role"] for m in view] == ["system", "user", *["assistant", "tool"] * (len(view) // 2 - 1)]
 
 
+def test_it_stops_no_step_too_early():
+    """Numbers in the notice grow as exchanges go; what fits is decided by the view as it is sent."""
+    messages, counter = long_run(130), TokenCounter(encode=len)
+    limit = 40_000
+    for _ in range(5):
+        result = fitted(messages, limit, policy("keep_ends", target=1), counter=counter)
+        assert result.tokens == counter.count(result.messages) <= limit
+        limit = result.tokens - 1
+
+
 def test_the_last_failure_stays_even_outside_of_the_kept_ones():
     messages = start() + exchange("e", "pytest_run", "fail: 1 failed\nE   assert total == 3")
     for i in range(30):

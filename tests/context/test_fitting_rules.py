@@ -5,10 +5,11 @@ from __future__ import annotations
 import copy
 import json
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slm_ext.context import Cut, TokenCounter, apply, fit
+from slm_ext.context import Cut, TokenCounter, apply, counter_for, fit
 from slm_ext.context.exchanges import Conversation
 from slm_ext.errors import ContextOverflow
 from slm_ext.paths import tiny_model_dir
@@ -154,8 +155,7 @@ def test_a_growing_conversation(messages, part, chosen, summarize, off):
 
 
 def test_cuts_are_few_and_large():
-    from slm_ext.context import counter_for
-
+    pytest.importorskip("tokenizers")
     messages, counter = long_run(100), counter_for(tiny_model_dir())
     limit, cut, news, extended, before = 12_000, Cut(), [], 0, []
     for end in range(4, len(messages) + 1, 2):
