@@ -8,7 +8,6 @@ pure: messages in, messages out, the host's history is not touched.
 from slm_ext.context.counting import TokenCounter, counter_for
 from slm_ext.context.cutting import ContextEvent, Cut, Dropped, apply
 from slm_ext.context.fitting import Fitted, fit
-from slm_ext.context.meter import TokenMeter, characters
 
 __all__ = [
     "ContextEvent",
@@ -16,9 +15,7 @@ __all__ = [
     "Dropped",
     "Fitted",
     "TokenCounter",
-    "TokenMeter",
     "apply",
-    "characters",
     "counter_for",
     "fit",
 ]
