@@ -128,6 +128,7 @@ def _escalates(team: Team, decision: RouteDecision) -> bool:
 def _known(team: Team, now: Situation) -> Known:
     calls, load_s = [call for call in now.turn.calls if not call.summary], {}
     answered = {call.provider for call in calls if call.status in ("ok", "rejected", "resampled")}
+    sent = {call.provider: call.prompt_tokens for call in calls if call.provider in answered and call.prompt_tokens}
     unusable: dict[str, str] = {}
     for call in calls:
         for other in (call.route or {}).get("alternatives") or []:
@@ -139,7 +140,8 @@ def _known(team: Team, now: Situation) -> Known:
         if call.provider and (cost := (call.route or {}).get("switch_cost")):
             load_s[call.provider] = cost.get("load_s")
     for name, provider in team.providers.items():
-        if name not in answered and name not in unusable and (why := _too_long(provider, now)):
+        shown = sent.get(name, now.prompt_tokens)  # who answered was shown what fitted then
+        if name not in unusable and (why := _too_long(provider, now, shown)):
             unusable[name] = why
     return Known(_began(calls), {name: why for name, why in unusable.items() if name in team.providers}, load_s)
 
@@ -149,10 +151,10 @@ def _began(calls: Iterable[RecordedCall]) -> float:
     return next((call.ended_at - (call.seconds or 0) for call in calls if call.ended_at is not None), 0.0)
 
 
-def _too_long(provider: Provider, now: Situation) -> str:
-    """Why the prompt cannot be made to fit a provider's window."""
+def _too_long(provider: Provider, now: Situation, shown: int) -> str:
+    """Why the prompt, of which `shown` tokens were or would be sent, cannot be made to fit a provider's window."""
     limit, tokens = provider.prompt_limit, now.prompt_tokens
-    if limit is None or tokens <= limit:
+    if limit is None or shown <= limit:
         return ""
     if provider.context.strategies:
         counter, messages = TokenCounter(), list(now.turn.messages)

@@ -158,7 +158,10 @@ class _Run:
                 team=plan.team, profile=plan.profile, bundles=plan.bundles, pool=pool,
                 recorder=self.recorder, repo=clone.path, env=python.env | tools, task=plan.task,
                 trajectory=folder.trajectory, step_limit=plan.step_limit, overrides=plan.overrides, on_step=self.steps,
-                facts={"profile_sha256": plan.profile.sha256, "run_id": folder.run_id, "instance_id": plan.instance_id, "baseline": clone.baseline},
+                facts={
+                    "run_id": folder.run_id, "instance_id": plan.instance_id, "baseline": clone.baseline,
+                    "profile_sha256": plan.profile.sha256,
+                },
             )  # fmt: skip
 
     def collect(self, clone: Clone, outcome: dict[str, Any]) -> bytes:
