@@ -81,7 +81,8 @@ class Situation:
     actions: tuple[Action, ...]
     """Before the turn."""
     prompt_tokens: int
-    """Of the whole conversation: by the server, before anything was left out; estimated where it is not recorded."""
+    """Of the whole conversation: as counted for the decision, else by the server before anything was left out, else
+    estimated."""
     format_errors: int
     """Replies in a row, right before, without a usable call."""
 
@@ -112,6 +113,9 @@ def _whole_prompt(turn: RecordedTurn) -> int | None:
     for call in reversed(turn.calls):
         if call.summary:
             continue
+        counted = ((call.route or {}).get("signals") or {}).get("prompt_tokens")
+        if counted:
+            return int(counted)
         if call.context and call.context.get("tokens_before"):
             return int(call.context["tokens_before"])
         if call.prompt_tokens:
