@@ -157,7 +157,11 @@ def _read(path: Path) -> list[Conversation]:
     path = _preferred(path)
     if path.name.endswith(".jsonl"):
         return read_records(path)
-    return [read_mini(path) if path.name.endswith(".json") else read_sweagent(path)]
+    try:
+        return [read_mini(path) if path.name.endswith(".json") else read_sweagent(path)]
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        seen = f"a trajectory of another shape ({error})"
+        raise UsageError(f"read the run {path}", seen=seen, allowed=ALLOWED) from None
 
 
 def _is_record(name: str) -> bool:
