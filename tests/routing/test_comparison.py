@@ -58,7 +58,7 @@ def test_runs_of_both_give_a_curve():
 def test_prices_make_it_dollars():
     large = provider("large", price={"input": 3, "output": 15})
     priced = team("flywheel-tiny large", [large], fallback=["large"])
-    stalled, fine = mini("mini-stalled"), mini("mini-inventory")
+    stalled, fine = mini("mini-stalled"), replace(mini("mini-inventory"), instance_id="another")
     found = compare(priced, [(stalled, None), (fine, None), *as_large([stalled, fine])])
     at = {policy.name: policy.at for policy in found.curve.policies}
     assert found.unit == "usd" and at["all-small"].cost == 0
