@@ -99,7 +99,8 @@ class Conversation:
 
 
 def read_conversations(path: Path | str) -> list[Conversation]:
-    """The runs that `path` tells of, oldest first: a `calls.jsonl` that was continued has several.
+    """The runs that `path` tells of, oldest first: a `calls.jsonl` that was continued has several, and so
+    has one of a host that started anew.
 
     Beside a trajectory its `calls.jsonl` is read instead.
 

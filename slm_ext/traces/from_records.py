@@ -25,7 +25,8 @@ def read_records(path: Path) -> list[Conversation]:
     try:
         for record in read_calls(path):
             runs.setdefault(record["run_id"], []).append(record)
-        found = [_run(path, run_id, records) for run_id, records in runs.items()]
+        split = [_conversations(records) for records in runs.values()]
+        found = [_run(path, part, last=part is parts[-1]) for parts in split for part in parts]
     except (KeyError, TypeError, AttributeError) as error:
         raise UsageError(
             f"read the call records {path}", seen=f"a line without {error}", allowed="lines as the call recorder writes"
@@ -36,32 +37,54 @@ def read_records(path: Path) -> list[Conversation]:
     return found
 
 
-def _run(path: Path, run_id: str, records: list[dict]) -> Conversation:
+def _conversations(records: list[dict]) -> list[list[dict]]:
+    """A host that starts anew, as SWE-agent's retries do, begins again with an earlier step."""
+    parts: list[list[dict]] = [[]]
+    step = 0
+    for record in records:
+        if record["kind"] == "call":
+            if record["step"] < step:
+                parts.append([])
+            step = record["step"]
+        parts[-1].append(record)
+    return parts
+
+
+def _run(path: Path, records: list[dict], *, last: bool) -> Conversation:
+    """`last`: what the files beside say of the run's end is said of this part of it."""
     calls = [record for record in records if record["kind"] == "call"]
     outcome = next((record for record in reversed(records) if record["kind"] == "outcome"), {})
     observed = {record["call_id"]: record["content"] for record in records if record["kind"] == "observation"}
+    run_id = records[0]["run_id"]
     host, resolved = _beside(path, run_id)
+    if outcome.get("resolved") is not None or not last:
+        resolved = outcome.get("resolved")
     return Conversation(
         source=path,
         instance_id=records[0]["instance_id"],
         run_id=run_id,
         host=host,
         turns=tuple(_turns(calls, observed, forgets=host == "sweagent")),
-        resolved=outcome.get("resolved") if outcome.get("resolved") is not None else resolved,
+        resolved=resolved,
         submitted=outcome.get("submitted"),
         exit_status=outcome.get("exit_status"),
     )
 
 
 def _turns(calls: list[dict], observed: dict[str, str], *, forgets: bool) -> Iterator[Turn]:
-    """`forgets`: the host drops rejected replies once one is accepted, as SWE-agent does."""
+    """`forgets`: the host drops rejected replies once one is accepted, as SWE-agent does.
+
+    Of several answers to one step, samples of which a host takes one, the last counts as taken.
+    """
     messages = list(calls[0]["request"]["messages"]) if calls else []
-    kept, attempt, step, open_calls = list(messages), 1, None, []
+    kept, before, attempt, step, open_calls = list(messages), None, 1, None, []
     for index, record in enumerate(calls):
         if step is not None and record["step"] != step:
             if open_calls:
                 yield Turn(step, attempt, tuple(messages), tuple(open_calls))
-            attempt, open_calls = 1, []
+            before, attempt, open_calls = None, 1, []
+        elif before is not None:
+            messages, kept, before = before, list(before), None
         step, call = record["step"], _call(record)
         open_calls.append(call)
         if call.summary or call.status not in ("ok", "rejected"):
@@ -73,7 +96,8 @@ def _turns(calls: list[dict], observed: dict[str, str], *, forgets: bool) -> Ite
             attempt += 1
             continue
         later = calls[index + 1]["request"]["messages"] if index + 1 < len(calls) else []
-        messages = (kept if forgets else messages) + _done(record, observed, later)
+        before = kept if forgets else messages
+        messages = before + _done(record, observed, later)
         kept, attempt = list(messages), 1
     if open_calls and step is not None:
         yield Turn(step, attempt, tuple(messages), tuple(open_calls))

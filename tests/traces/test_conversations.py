@@ -171,6 +171,26 @@ def test_a_continued_file_holds_several_runs(tmp_path):
     assert (second.run_id, second.resolved, len(second.turns)) == ("b", True, 2)
 
 
+def test_of_several_answers_to_a_step_the_last_was_taken(tmp_path):
+    first, again = SEVERAL[0], (1, "ok", "small", "searching", "grep", {"pattern": "x"})
+    record(tmp_path / "calls.jsonl", "a", [first, again, (2, "ok", "small", "", "submit", {})])
+    run = one(tmp_path)
+    assert [(t.step, t.attempt, t.answer.tool) for t in run.turns] == [
+        (1, 1, "read_file"), (1, 1, "grep"), (2, 1, "submit"),
+    ]  # fmt: skip
+    assert len(run.turns[1].messages) == 2
+    assert [m["content"] for m in run.turns[2].messages[2:]] == ["searching", "result 1"]
+
+
+def test_a_host_that_starts_anew_has_several_conversations(tmp_path):
+    twice = [*SEVERAL[:1], (2, "ok", "small", "", "submit", {})]
+    record(tmp_path / "calls.jsonl", "a", [*twice, *twice]).outcome(submitted=True, exit_status="Submitted")
+    first, second = read_conversations(tmp_path)
+    assert [len(run.turns) for run in (first, second)] == [2, 2]
+    assert (first.exit_status, second.exit_status) == (None, "Submitted")
+    assert len(second.turns[0].messages) == 2
+
+
 STOCK_MINI = {
     "info": {"exit_status": "Submitted", "submission": "diff", "config": {}},
     "messages": [
