@@ -7,7 +7,7 @@ one, the steps after it are those of another run than the one that would have fo
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from slm_ext.context import TokenCounter, fit
 from slm_ext.errors import ContextOverflow
@@ -16,7 +16,7 @@ from slm_ext.registry.router import Team
 from slm_ext.routing.decision import RouteDecision
 from slm_ext.routing.policy import Choice, Known, NobodyLeft, decide, prefix_of
 from slm_ext.routing.recorded import RecordedCall, Situation
-from slm_ext.routing.signals import read_signals
+from slm_ext.routing.signals import Signals, read_signals
 from slm_ext.routing.state import RouteState
 
 __all__ = ["TRIGGERS", "Point", "Replay", "replay"]
@@ -96,7 +96,7 @@ def replay(team: Team, situations: Sequence[Situation], *, until_escalation: boo
         known, signals = _known(team, now), _signals(now, state)
         recorded = now.turn.answer.provider if now.turn.answer.route and now.answered else None
         try:
-            choice = decide(team, signals, state, known, actions=len(now.actions))
+            choice = _decide(team, now, signals, state, known)
         except NobodyLeft:
             points.append(Point(index, now.turn.step, now.turn.attempt, None, recorded, False))
             continue
@@ -108,7 +108,18 @@ def replay(team: Team, situations: Sequence[Situation], *, until_escalation: boo
     return Replay(tuple(points))
 
 
-def _signals(now: Situation, state: RouteState):
+def _decide(team: Team, now: Situation, signals: Signals, state: RouteState, known: Known) -> Choice:
+    """As a live run does it: where nobody else is left, those that are left alone for a while can be asked again."""
+    try:
+        return decide(team, signals, state, known, actions=len(now.actions))
+    except NobodyLeft as nobody:
+        cooling = {name: until for name, until in state.cooling.items() if name not in nobody.reasons}
+        if cooling == dict(state.cooling):
+            raise
+        return decide(team, signals, replace(state, cooling=cooling), known, actions=len(now.actions))
+
+
+def _signals(now: Situation, state: RouteState) -> Signals:
     return read_signals(
         now.actions, step=now.turn.step, attempt=now.turn.attempt, format_errors=state.format_errors,
         prompt_tokens=now.prompt_tokens, since=state.since,
@@ -132,7 +143,7 @@ def _known(team: Team, now: Situation) -> Known:
     unusable: dict[str, str] = {}
     for call in calls:
         for other in (call.route or {}).get("alternatives") or []:
-            if str(other.get("why_not")).partition(":")[0] in _FORCED:
+            if other.get("provider") not in answered and str(other.get("why_not")).partition(":")[0] in _FORCED:
                 unusable[str(other.get("provider"))] = str(other.get("why_not"))
         if call.status in ("overflow", "provider_down") and call.provider not in answered:
             kind = "overflow" if call.status == "overflow" else "unhealthy"

@@ -14,7 +14,7 @@ from typing import Any
 
 from slm_ext.errors import UsageError
 
-__all__ = ["ALLOWED", "Call", "Conversation", "Turn", "find_conversations", "read_conversations"]
+__all__ = ["ALLOWED", "Call", "Conversation", "Turn", "find_conversations", "read_conversations", "refused"]
 
 ALLOWED = "a run folder, a calls.jsonl, a .traj of SWE-agent or a .traj.json of mini-swe-agent"
 
@@ -61,7 +61,8 @@ class Turn:
     attempt: int
     """1 for a step's first; one more for each reply to it that was rejected."""
     messages: tuple[dict[str, Any], ...]
-    """The conversation as the host had it, nothing left out, calls of tools in OpenAI's form."""
+    """The conversation as the host had it, nothing left out, calls of tools in OpenAI's form. A call that was rejected
+    is a text: nobody ran it."""
     calls: tuple[Call, ...]
 
     @property
@@ -149,6 +150,13 @@ def find_conversations(paths: Iterable[Path | str]) -> list[Conversation]:
         for one in found:
             files.setdefault(one.resolve(), one)
     return [run for _, file in sorted(files.items()) for run in _read(file)]
+
+
+def refused(content: str, calls: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """The message of a reply that was rejected."""
+    functions = [call.get("function") or {} for call in calls]
+    told = [f"{function.get('name') or ''} {function.get('arguments') or ''}".strip() for function in functions]
+    return {"role": "assistant", "content": "\n".join(part for part in (content, *told) if part)}
 
 
 def _read(path: Path) -> list[Conversation]:

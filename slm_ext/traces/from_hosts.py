@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from slm_ext.errors import UsageError
-from slm_ext.traces.conversations import ALLOWED, Call, Conversation, Turn
+from slm_ext.traces.conversations import ALLOWED, Call, Conversation, Turn, refused
 
 __all__ = ["read_mini", "read_sweagent"]
 
@@ -85,7 +85,7 @@ def _mini_turns(messages: list[dict], provider: str | None) -> Iterator[Turn]:
             **_taken(plain if taken else {}),
         )
         yield Turn(step, attempt, tuple(before), (call,))
-        before.append(plain)
+        before.append(plain if taken else refused(plain["content"], plain.get("tool_calls") or []))
         step, attempt = (step + 1, 1) if taken else (step, attempt + 1)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from slm_ext.errors import UsageError
-from slm_ext.traces.conversations import Call, Conversation, Turn
+from slm_ext.traces.conversations import Call, Conversation, Turn, refused
 from slm_ext.traces.reader import read_calls
 
 __all__ = ["read_records"]
@@ -147,15 +147,11 @@ def _done(record: dict, observed: dict[str, str], later: list[dict]) -> list[dic
 
 
 def _refused(record: dict) -> list[dict]:
-    """The rejected reply and what was said about it. A call in it stays a call where it could be read."""
+    """The rejected reply and what was said about it."""
     rejection = record["validation"].get("rejection") or {}
-    message: dict[str, Any] = {"role": "assistant", "content": _text(record)}
-    if record["validation"].get("parsed"):
-        given = (_message(record).get("tool_calls") or [])[:1]
-        unread = {"name": str(rejection.get("got") or ""), "arguments": message["content"]}
-        message["tool_calls"] = given or [{"id": record["call_id"], "type": "function", "function": unread}]
     reason = f"error {rejection.get('rule', '')}: {rejection.get('message', '')}"
-    return [message, {"role": "user", "content": reason}]
+    calls = _message(record).get("tool_calls") or []
+    return [refused(_text(record), calls), {"role": "user", "content": reason}]
 
 
 def _message(record: dict) -> dict:

@@ -128,11 +128,9 @@ def test_a_router_agrees_with_what_it_recorded(tmp_path):
     small=st.sampled_from([{}, {"tool_mode": "xml"}, {"price": {"input": 1}}]),
 )  # fmt: skip
 def test_whatever_is_answered_a_router_agrees_with_itself(host, script, escalate, fine, small):
-    if small.get("tool_mode"):
-        script = [answer for answer in script if answer is not WRONG]  # read from text, it is in no record as a call
     with tempfile.TemporaryDirectory() as folder:
         crew = play(
-            Path(folder), {"small": small, "large": {}}, script or [READ], host=host, fine=fine, escalate=escalate,
+            Path(folder), {"small": small, "large": {}}, script, host=host, fine=fine, escalate=escalate,
             fallback=["large"], subtasks={"edit": "large"},
         )  # fmt: skip
         run, again = decided(Path(folder), crew)
