@@ -11,7 +11,7 @@ wired in yet: such a provider cannot be used so far.
 """
 
 from slm_ext.completion.answer import Answer
-from slm_ext.completion.completion import Completion
+from slm_ext.completion.completion import Completion, check_styles
 from slm_ext.completion.pool import Pool
 
-__all__ = ["Answer", "Completion", "Pool"]
+__all__ = ["Answer", "Completion", "Pool", "check_styles"]

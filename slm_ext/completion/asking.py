@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +18,7 @@ from slm_ext.completion.resampling import worth_another
 from slm_ext.completion.summary import summary_messages
 from slm_ext.errors import BudgetSpent, CompletionError, ContextOverflow, ProviderDown, ServingError
 from slm_ext.registry import Team
-from slm_ext.routing import Choice, RouteDecision, Spent, allowance, prefix_of
+from slm_ext.routing import Allowance, Choice, RouteDecision, Spent, allowance, prefix_of
 from slm_ext.traces import Recorder
 
 __all__ = ["Asker"]
@@ -48,40 +50,53 @@ class Asker:
         for lane in self._lanes.values():
             lane.close()
 
-    def ask(self, choice: Choice, conversation: list[dict], memory: Memory) -> tuple[Reply, Answer]:
-        """The reply of the chosen provider; of its replicas each is tried before it counts as down.
+    def ask(
+        self, choice: Choice, conversation: list[dict], memory: Memory, *, once: bool = False
+    ) -> tuple[Reply, Answer]:
+        """The reply of the chosen provider; each of its healthy replicas is tried before it counts as down.
+
+        Args:
+            once: the first reply counts, whatever it is.
 
         Raises:
             ContextOverflow, BudgetSpent, ProviderDown: it cannot answer.
             UsageError, ServingError: it cannot be started, or serves another model than before.
         """
-        lane = self.lane(choice.decision.provider)
+        lane, tried = self.lane(choice.decision.provider), []
+        draws = 0 if once or lane.provider.resample is None else lane.provider.resample.draws
+        memory.state = choice.state
         while True:
-            with self.pool.place(lane.provider.name, lane.url) as handle:
-                memory.state = choice.state
-                if self._recorder is not None:
-                    self._recorder.hide(handle.token)
+            with self._place(lane, tried) as handle:
                 try:
-                    return self._drawn(lane, handle, choice, conversation, memory)
+                    return self._drawn(lane, handle, choice, conversation, memory, draws)
                 except ProviderDown:
-                    if not self.pool.failed(lane.provider.name, handle):
+                    tried.append(handle)
+                    if not self.pool.failed(lane.provider.name, handle, but=tried):
                         raise
 
+    @contextmanager
+    def _place(self, lane: Lane, but: list | None = None) -> Generator[Any]:
+        with self.pool.place(lane.provider.name, lane.url, but=but or ()) as handle:
+            if self._recorder is not None:
+                self._recorder.hide(handle.token)
+            yield handle
+
     def _drawn(
-        self, lane: Lane, handle: Any, choice: Choice, conversation: list[dict], memory: Memory
+        self, lane: Lane, handle: Any, choice: Choice, conversation: list[dict], memory: Memory, draws: int
     ) -> tuple[Reply, Answer]:
         """The first reply that is not worth another draw, or the last one; each draw is recorded."""
-        policy, spent = lane.provider.resample, []
-        most = policy.draws if policy else 0
+        policy = lane.provider.resample
         draw, limit, refused = 0, _limit(lane.provider, handle), []
         turn = self._turn(lane, handle, choice, conversation, memory, limit, refused)
         while True:
             call, status, error = Call(turn, draw), "interrupted", None
+            another: Allowance | None = None
             try:
                 reply, answer = call.ask()
                 status = "rejected" if reply.rejection else "ok"
-                if draw < most and (why := worth_another(reply, conversation, policy)):
-                    status, error = "resampled", why
+                if draw < draws and (why := worth_another(reply, conversation, policy)):
+                    another = self._another(turn, call, memory)
+                    status, error = ("resampled", why) if another else (status, None)
             except ContextOverflow as failure:
                 status, error = "overflow", str(failure)
                 refused.append(failure)
@@ -92,18 +107,16 @@ class Asker:
                 status, error = "provider_down", str(failure)
                 raise
             finally:
-                self._spend(lane, choice, call, memory)
+                self._spend(call, choice, memory)
                 call.record(self._recorder, status, error)
             if status in ("ok", "rejected"):
                 lane.url = handle.base_url
-                answer.usage = total_usage([*(c.usage for c in spent), call.usage])
+                answer.usage, memory.usages = total_usage(memory.usages), []
                 return reply, answer
-            spent.append(call)
             memory.retries.append(call.id)
-            if status == "resampled":
+            if another:
                 draw += 1
-                allowed = self._allowance(turn.provider, turn.sight, memory)
-                turn = replace(turn, allowance=allowed, retried=list(memory.retries))
+                turn = replace(turn, allowance=another, retried=list(memory.retries))
             else:
                 turn = self._turn(lane, handle, choice, conversation, memory, limit, refused)
 
@@ -118,7 +131,7 @@ class Asker:
         try:
             sight = lane.sight(
                 conversation, self.tools, style, limit=limit, step=memory.step,
-                summarize=lambda messages, most: self._summary(lane, handle, choice, messages, most, memory),
+                summarize=lambda messages, most: self._summary(lane, choice, messages, most, memory),
             )  # fmt: skip
         except ContextOverflow as error:
             if refused:
@@ -129,17 +142,7 @@ class Asker:
                 turn.retried, turn.refused = list(memory.retries), memory.refused
                 Call(turn).record(self._recorder, "overflow", str(error))
             raise
-        allowed = self._allowance(provider, sight, memory)
-        grounded = self._domains(provider, conversation, sight.tools)
-        return Turn(lane, handle, sight, decision, provider, allowed, grounded, list(memory.retries), memory.refused)
-
-    def _allowance(self, provider: Any, sight: Sight, memory: Memory):
-        spent = memory.state.spent.get(provider.name, Spent())
-        limits = [
-            (f"run with {self.team.name!r}", self.team.router.budget, memory.state.total),
-            (f"provider {provider.name!r}", provider.budget, spent),
-        ]
-        allowed = allowance(limits, prompt_tokens=sight.tokens, price=provider.price)
+        allowed = self._allowance(provider, sight.tokens, memory)
         if allowed.why_not:
             raise BudgetSpent(
                 f"ask the model of provider {provider.name!r}",
@@ -147,7 +150,21 @@ class Asker:
                 allowed="a call that passes no budget",
                 next_step=f"raise the `budget` of {self.team.name!r} or {provider.name!r}",
             )
-        return allowed
+        grounded = self._domains(provider, conversation, sight.tools)
+        return Turn(lane, handle, sight, decision, provider, allowed, grounded, list(memory.retries), memory.refused)
+
+    def _allowance(self, provider: Any, prompt_tokens: int, memory: Memory) -> Allowance:
+        limits = [
+            (f"run with {self.team.name!r}", self.team.router.budget, memory.state.total),
+            (f"provider {provider.name!r}", provider.budget, memory.state.spent.get(provider.name, Spent())),
+        ]
+        return allowance(limits, prompt_tokens=prompt_tokens, price=provider.price)
+
+    def _another(self, turn: Turn, call: Call, memory: Memory) -> Allowance | None:
+        """What another draw may take once `call` is paid; None where a budget does not leave enough."""
+        after = replace(memory, state=_paid(memory.state, call, turn.decision.provider))
+        allowed = self._allowance(turn.provider, turn.sight.tokens, after)
+        return None if allowed.why_not else allowed
 
     def _domains(self, provider: Any, conversation: list[dict], tools: list[dict]) -> dict[str, list] | None:
         grounding = self._grounding
@@ -155,7 +172,7 @@ class Asker:
             return None
         return domains(grounding.declared, tools, conversation, grounding.repository)
 
-    def _summary(self, reader: Lane, at: Any, choice: Choice, messages: list[dict], most: int, memory: Memory) -> str:
+    def _summary(self, reader: Lane, choice: Choice, messages: list[dict], most: int, memory: Memory) -> str:
         """A summary of old exchanges, by the provider that the strategy names, else the router, else its reader.
 
         Raises:
@@ -164,43 +181,48 @@ class Asker:
         strategies, route = reader.provider.context.strategies, self.team.router.subtasks.get("summarize")
         named = next((s.provider for s in strategies if s.name == "summarize"), None)
         name = named or (route.provider if route else reader.provider.name)
-        lane = self.lane(name)
-        shown = summary_messages(messages)
+        lane, shown = self.lane(name), summary_messages(messages)
         tokens = lane.counter.count(shown, [])
-        sight = Sight(shown, [], shown, tokens, None, lane.cut, _limit(lane.provider, at))
-        if sight.limit and tokens > sight.limit:
-            raise CompletionError("summarise old exchanges", seen=f"{tokens} tokens", allowed=str(sight.limit))
+        allowed = self._allowance(lane.provider, tokens, memory)
+        if allowed.why_not:
+            raise BudgetSpent("summarise old exchanges", seen=allowed.why_not)
         provider = lane.provider.model_copy(update={"max_output_tokens": most})
         decision = RouteDecision(
             step=memory.step, subtask="summarize", provider=lane.provider.name, cause="summarize",
             switched_from=reader.provider.name if lane is not reader else None,
         )  # fmt: skip
-        with self.pool.place(lane.provider.name, lane.url) as handle:
-            call = Call(Turn(lane, handle, sight, decision, provider, self._allowance(provider, sight, memory)))
+        with self._place(lane) as handle:
+            sight = Sight(shown, [], shown, tokens, None, lane.cut, _limit(lane.provider, handle))
+            if sight.limit and tokens > sight.limit:
+                raise CompletionError("summarise old exchanges", seen=f"{tokens} tokens", allowed=str(sight.limit))
+            call = Call(Turn(lane, handle, sight, decision, provider, allowed))
             status, error = "interrupted", None
             try:
                 reply, _ = call.ask()
                 status = "ok"
-            except CompletionError as failure:
+            except (CompletionError, ServingError) as failure:
                 status, error = "overflow" if isinstance(failure, ContextOverflow) else "provider_down", str(failure)
                 raise
             finally:
-                self._spend(lane, choice, call, memory)
+                self._spend(call, choice, memory)
                 call.record(self._recorder, status, error)
         return reply.message["content"]
 
-    def _spend(self, lane: Lane, choice: Choice, call: Call, memory: Memory) -> None:
-        usage = call.usage
-        memory.state = memory.state.answered(
-            lane.provider.name,
-            prefix_of(lane.provider.name, choice.style),
-            prompt=usage.get("in") or 0,
-            cached=usage.get("cached") or 0,
-            reply=usage.get("out") or 0,
-            seconds=usage["latency_s"],
-            price=lane.provider.price,
-            requests=call.attempts,
-        )
+    def _spend(self, call: Call, choice: Choice, memory: Memory) -> None:
+        name = call.turn.provider.name
+        held = prefix_of(name, choice.style) if name == choice.decision.provider else name
+        memory.state = _paid(memory.state, call, held)
+        if call.attempts:
+            memory.usages.append(call.usage)
+
+
+def _paid(state: Any, call: Call, prefix: str) -> Any:
+    """The state after `call`."""
+    provider = call.turn.provider
+    return state.answered(
+        provider.name, prefix, prompt=call.prompt_tokens, cached=call.usage.get("cached") or 0,
+        reply=call.reply_tokens, seconds=call.usage["latency_s"], price=provider.price, requests=call.attempts,
+    )  # fmt: skip
 
 
 def _tighter(turn: Turn, limit: int | None) -> int | None:

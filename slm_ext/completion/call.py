@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import uuid
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from slm_ext.completion.lane import Lane, Sight
 from slm_ext.completion.reply import Reply, read_reply, usage_of
 from slm_ext.completion.request import build_request
 from slm_ext.errors import ContextOverflow
-from slm_ext.routing import Allowance, RouteDecision
+from slm_ext.routing import MARGIN, Allowance, RouteDecision
 from slm_ext.traces import Recorder, Validation
 
 __all__ = ["Call", "Turn"]
@@ -85,6 +86,22 @@ class Call:
             context=self._context(),
         )
         return reply, answer
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Of the prompt, for budgets: as the server counted, else as counted here with a margin; 0 without a reply."""
+        if self.raw is None:
+            return 0
+        told = self.usage.get("in")
+        return math.ceil(self.turn.sight.tokens * MARGIN) if told is None else told
+
+    @property
+    def reply_tokens(self) -> int:
+        """Of the reply, likewise."""
+        if self.raw is None:
+            return 0
+        told, said = self.usage.get("out"), str((self.raw["choices"] or [{}])[0].get("message"))
+        return math.ceil(self.turn.lane.counter.tokens(self.turn.lane.counter.weigh_text(said))) if told is None else told
 
     def route(self) -> dict[str, Any]:
         """The decision with what is known only now."""

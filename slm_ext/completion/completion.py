@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 from slm_ext.completion.answer import Answer
@@ -27,7 +28,7 @@ from slm_ext.registry import StopPolicy, Team
 from slm_ext.routing import Action, Choice, Known, NobodyLeft, RouteState, decide, read_actions, read_signals, stop
 from slm_ext.traces import Recorder
 
-__all__ = ["Completion"]
+__all__ = ["Completion", "check_styles"]
 
 
 class Completion:
@@ -61,7 +62,7 @@ class Completion:
         self.memory = Memory()
         self._asker = Asker(team, pool, self.tools, recorder, grounding)
         self._began: float | None = None
-        _check_styles(team, self.tools)
+        check_styles(team, self.tools)
 
     @classmethod
     def alone(cls, provider: Any, handle: Any, **parts: Any) -> Completion:
@@ -73,39 +74,46 @@ class Completion:
         """What the router remembers: who was asked, what is spent."""
         return self.memory.state
 
-    def complete(self, messages: list[dict[str, Any]]) -> Answer:
+    def complete(self, messages: list[dict[str, Any]], *, temperature: float | None = None) -> Answer:
         """The next answer.
 
         Args:
             messages: the host's history, OpenAI-shaped: system, user, assistant (with `tool_calls` whose arguments are
                 JSON texts), tool (with `tool_call_id`). It is not changed.
+            temperature: for this answer, in place of everybody's; its first draw counts.
 
         Raises:
             FormatRejected: no usable call; carries the `Rejection`, and the `Answer` without calls as `reply`.
             ContextOverflow, ProviderDown, BudgetSpent: nobody can answer; the reason of the first that was asked.
-            UsageError, ServingError: likewise: it cannot be started, or serves another model than before.
+            UsageError, ServingError: likewise, where nobody could even be asked: no key, no server.
             RunStopped: the stop policy ends the run.
         """
         self._began = self._began or time.monotonic()
         conversation = outgoing(restore_rejected(messages, self.memory.rejected))
-        actions = read_actions(conversation)
+        accepted = self.memory.accepted(conversation)
+        self.memory.look(accepted)
+        actions = read_actions(accepted)
         self._stop_if_due(actions)
         unusable: dict[str, str] = {}
-        first: SlmError | None = None
+        failures: list[SlmError] = []
         while True:
             try:
                 choice = self._choose(conversation, actions, unusable)
             except NobodyLeft as nobody:
-                raise first or nobody from None
+                if self._called_back(nobody, unusable):
+                    continue
+                raise _told(failures, nobody) from None
+            if temperature is not None:
+                choice = replace(choice, style=choice.style.model_copy(update={"temperature": temperature}))
             provider, before = choice.decision.provider, self.memory.state
             try:
-                reply, answer = self._asker.ask(choice, conversation, self.memory)
+                reply, answer = self._asker.ask(choice, conversation, self.memory, once=temperature is not None)
             except (CompletionError, ServingError, UsageError) as error:
-                first = first or error
+                failures.append(error)
                 unusable[provider] = _reason(error)
                 self._remember_failure(provider, before, error)
             else:
-                return self._taken(reply, answer)
+                return self._taken(reply, answer, accepted)
 
     def close(self) -> None:
         """Close the connections; the pool stays its owner's."""
@@ -122,6 +130,12 @@ class Completion:
         known = Known(time.monotonic(), dict(unusable), load_s)
         return decide(self.team, signals, memory.state, known, actions=len(actions))
 
+    def _called_back(self, nobody: NobodyLeft, unusable: dict[str, str]) -> bool:
+        """Where nobody else is left, those that are left alone for a while are asked again."""
+        untried = set(self.memory.state.cooling) & set(nobody.reasons) - set(unusable)
+        self.memory.state = self.memory.state.calling_back(untried)
+        return bool(untried)
+
     def _remember_failure(self, provider: str, before: RouteState, error: SlmError) -> None:
         """The choice did not come about: who was asked before is still the current one."""
         state = self.memory.state.back_to(before)
@@ -129,9 +143,9 @@ class Completion:
             state = state.failed(provider, until=time.monotonic() + self.team.router.cooldown_s)
         self.memory.state = state
 
-    def _taken(self, reply: Reply, answer: Answer) -> Answer:
+    def _taken(self, reply: Reply, answer: Answer, accepted: list[dict]) -> Answer:
         rejection = reply.rejection
-        self.memory.take(reply.message, answer.call_id, usable=rejection is None)
+        self.memory.take(reply.message, answer.call_id, accepted, rejection)
         if rejection is not None:
             raise FormatRejected(
                 f"read the reply of provider {answer.route['provider']!r}",
@@ -157,6 +171,11 @@ class Completion:
             )
 
 
+def _told(failures: list[SlmError], nobody: NobodyLeft) -> SlmError:
+    """What ends the run: the first failure of a call, else whatever failed first."""
+    return next((error for error in failures if isinstance(error, CompletionError)), (failures or [nobody])[0])
+
+
 def _reason(error: SlmError) -> str:
     """Why a provider cannot be asked, as the router is told."""
     kinds = {ContextOverflow: "overflow", BudgetSpent: "budget", UsageError: "missing", ModelMissing: "missing"}
@@ -164,7 +183,8 @@ def _reason(error: SlmError) -> str:
     return f"{kind}: {error.seen or error.attempted}"
 
 
-def _check_styles(team: Team, tools: list[dict]) -> None:
+def check_styles(team: Team, tools: list[dict]) -> None:
+    """Raise `UsageError` where a router's rule offers a tool that is not in `tools`."""
     offered, router = [tool["function"]["name"] for tool in tools], team.router
     styles = {f"subtasks.{name}": style for name, style in router.subtasks.items()}
     styles |= {f"rules.{i}": rule for i, rule in enumerate(router.rules)}

@@ -8,7 +8,7 @@ from typing import Any
 
 from slm_ext.completion.sender import Sender
 from slm_ext.completion.view import in_text, with_note, with_system
-from slm_ext.context import ContextEvent, Cut, counter_for, fit
+from slm_ext.context import ContextEvent, Cut, counter_for, fit, held
 from slm_ext.errors import ContextOverflow
 from slm_ext.toolcalls import wire_format
 
@@ -50,8 +50,9 @@ class Lane:
         self._senders: dict[int, tuple[Any, Sender]] = {}
 
     def size(self, conversation: list[dict], tools: list[dict]) -> int:
-        """Tokens of the whole conversation, nothing left out."""
-        return self.counter.count(conversation, tools)
+        """Tokens of the conversation as this provider would be shown it, if nothing more had to be left out."""
+        _, view = held(conversation, self.cut)
+        return self.counter.count(view, tools)
 
     def sight(
         self,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +36,8 @@ class Pool:
         log_dir: for the logs of servers that are started here.
         on_event: hears (stage, message) of servers.
         cooldown_s: seconds for which a failed replica is not chosen while another one is there.
-        max_loaded: managed servers kept at a time; None is any number.
+        max_loaded: managed servers kept at a time; None is any number. One that is in use is never given back: where
+            all are, one more is loaded, and one goes as soon as it can.
     """
 
     def __init__(
@@ -52,11 +53,13 @@ class Pool:
         self._log_dir, self._on_event = log_dir, on_event
         self._tell = on_event or (lambda stage, message: None)
         self._cooldown_s, self._max_loaded = cooldown_s, max_loaded
+        self._changed = threading.Condition()
         self._open: dict[str, list[_Replica]] = {}
+        self._opening: set[str] = set()
+        self._owned: set[str] = set()
         self._used: dict[str, float] = {}
+        self._closed = False
         self._residency: dict[str, Any] = {}
-        self._lock, self._opening = threading.Lock(), {name: threading.Lock() for name in providers}
-        self._own: list[Any] = []
 
     @classmethod
     def of(cls, team: Any, *, log_dir: Path | str | None = None, on_event: OnEvent | None = None) -> Pool:
@@ -80,7 +83,8 @@ class Pool:
         Raises:
             UsageError, ServingError: it cannot be used, or could not be started.
         """
-        return self._replicas(name)[0].handle
+        with self.place(name) as handle:
+            return handle
 
     def open_one(self, team: Any) -> Any:
         """The first handle of the default provider, or of the first fallback that can be started.
@@ -108,42 +112,46 @@ class Pool:
         return {name: 0.0 if name in self._open else self._look(name) for name in self.providers}
 
     @contextmanager
-    def place(self, name: str, preferred: str | None = None) -> Generator[Any]:
+    def place(self, name: str, preferred: str | None = None, *, but: Collection[Any] = ()) -> Generator[Any]:
         """A handle of `name` to ask at, counted as busy inside the `with` block.
 
         Args:
             preferred: base URL of the replica that holds the conversation's prefix.
+            but: handles that are not wanted.
 
         Raises:
-            UsageError, ServingError: as `open`.
+            UsageError, ServingError: it cannot be used, or could not be started; or the pool is closed.
         """
-        replicas = self._replicas(name)
-        with self._lock:
-            replica = _chosen(replicas, preferred, time.monotonic())
-            replica.busy += 1
-            self._used[name] = time.monotonic()
+        replica = self._taken(name, preferred, but)
         try:
             yield replica.handle
         finally:
-            with self._lock:
+            with self._changed:
                 replica.busy -= 1
+                self._used[name] = time.monotonic()
+                leaving = self._surplus(room=0)
+                self._changed.notify_all()
+            _release(leaving)
 
-    def failed(self, name: str, handle: Any) -> bool:
-        """A request to `handle` failed for good: leave it alone for a while. Whether another replica is left."""
+    def failed(self, name: str, handle: Any, *, but: Collection[Any] = ()) -> bool:
+        """A request to `handle` failed for good: leave it alone for a while. Whether a healthy replica is left beside
+        those in `but`."""
         now = time.monotonic()
-        with self._lock:
+        with self._changed:
             replicas = self._open.get(name, [])
             for replica in replicas:
                 if replica.handle is handle:
                     replica.cooling_until = now + self._cooldown_s
-            return any(replica.cooling_until <= now for replica in replicas)
+            return any(replica.cooling_until <= now and not _among(replica, but) for replica in replicas)
 
     def close(self) -> None:
-        """Give every lease back that was taken here. Idempotent."""
-        with self._lock:
-            own, self._own, self._open = self._own, [], {}
-        for handle in reversed(own):
-            handle.release()
+        """Give every lease back that was taken here; nothing is opened afterwards. Idempotent."""
+        with self._changed:
+            self._closed = True
+            leaving = [replica for name in self._owned for replica in self._open.get(name, [])]
+            self._open, self._owned = {}, set()
+            self._changed.notify_all()
+        _release(leaving)
 
     def __enter__(self) -> Pool:
         return self
@@ -151,12 +159,41 @@ class Pool:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _replicas(self, name: str) -> list[_Replica]:
-        with self._opening[name]:
-            if name not in self._open:
-                self._make_room(name)
-                self._open[name] = self._acquired(self.providers[name])
-            return self._open[name]
+    def _taken(self, name: str, preferred: str | None, but: Collection[Any]) -> _Replica:
+        while True:
+            with self._changed:
+                if replicas := self._open.get(name):
+                    replica = _chosen(replicas, preferred, but, time.monotonic())
+                    replica.busy += 1
+                    return replica
+            self._ensure(name)
+
+    def _ensure(self, name: str) -> None:
+        """Open `name`, unless another thread does or did so."""
+        with self._changed:
+            while name in self._opening:
+                self._changed.wait()
+            if self._closed:
+                raise ServingError(f"use provider {name!r}", seen="the run that it was opened for is over")
+            if name in self._open:
+                return
+            leaving = self._surplus(room=1) if self.providers[name].managed else []
+            self._opening.add(name)
+        replicas: list[_Replica] = []
+        try:
+            _release(leaving)
+            replicas = self._acquired(self.providers[name])
+        finally:
+            with self._changed:
+                self._opening.discard(name)
+                late = self._closed and self.providers[name].managed
+                if replicas and not self._closed:
+                    self._open[name] = replicas
+                    if self.providers[name].managed:
+                        self._owned.add(name)
+                self._changed.notify_all()
+            if late:
+                _release(replicas)
 
     def _acquired(self, provider: Any) -> list[_Replica]:
         from slm_ext.serving import acquire
@@ -165,30 +202,26 @@ class Pool:
         if provider.managed:
             first = next(iter(self.providers)) == provider.name
             log_name = "server.log" if first else f"server-{provider.name}.log"
-            handle = acquire(provider, log_dir=self._log_dir, on_event=self._on_event, log_name=log_name)
-            self._own.append(handle)
-            return [_Replica(handle)]
+            return [_Replica(acquire(provider, log_dir=self._log_dir, on_event=self._on_event, log_name=log_name))]
         found = []
         for replica in provider.replicas:
             one = provider.model_copy(update={"api_base": replica.url, "endpoints": []})
             found.append(_Replica(acquire(one), replica.weight))
         return found
 
-    def _make_room(self, name: str) -> None:
-        """Give back the server used longest ago, and not now, where one more would be too many."""
-        if self._max_loaded is None or not self.providers[name].managed:
-            return
+    def _surplus(self, *, room: int) -> list[_Replica]:
+        """Take out the servers used longest ago, and not now, until `room` more are within `max_loaded`."""
+        leaving: list[_Replica] = []
+        if self._max_loaded is None:
+            return leaving
         while True:
-            with self._lock:
-                loaded = [other for other in self._open if self.providers[other].managed]
-                idle = [other for other in loaded if not any(replica.busy for replica in self._open[other])]
-                if len(loaded) < self._max_loaded or not idle:
-                    return
-                oldest = min(idle, key=lambda other: self._used.get(other, 0.0))
-                leaving = [replica.handle for replica in self._open.pop(oldest)]
-                self._own = [handle for handle in self._own if handle not in leaving]
-            for handle in leaving:
-                handle.release()
+            loading = [name for name in self._opening if self.providers[name].managed]
+            idle = [name for name in self._owned if not any(replica.busy for replica in self._open[name])]
+            if len(self._owned) + len(loading) + room <= self._max_loaded or not idle:
+                return leaving
+            oldest = min(idle, key=lambda name: self._used.get(name, 0.0))
+            self._owned.discard(oldest)
+            leaving += self._open.pop(oldest)
 
     def _look(self, name: str) -> float | None:
         if not self.providers[name].managed:
@@ -200,11 +233,21 @@ class Pool:
         return self._residency[name].load_s()
 
 
-def _chosen(replicas: list[_Replica], preferred: str | None, now: float) -> _Replica:
-    healthy = [replica for replica in replicas if replica.cooling_until <= now]
+def _chosen(replicas: list[_Replica], preferred: str | None, but: Collection[Any], now: float) -> _Replica:
+    wanted = [replica for replica in replicas if not _among(replica, but)] or replicas
+    healthy = [replica for replica in wanted if replica.cooling_until <= now]
     for replica in healthy:
         if replica.handle.base_url == preferred:
             return replica
     # where all have failed lately, the one that failed first is the likeliest to be back
-    among = healthy or [min(replicas, key=lambda replica: replica.cooling_until)]
+    among = healthy or [min(wanted, key=lambda replica: replica.cooling_until)]
     return min(among, key=lambda replica: replica.busy / replica.weight)
+
+
+def _among(replica: _Replica, handles: Collection[Any]) -> bool:
+    return any(replica.handle is handle for handle in handles)
+
+
+def _release(replicas: list[_Replica]) -> None:
+    for replica in replicas:
+        replica.handle.release()

@@ -23,13 +23,15 @@ class Request:
         sampling: the settings among them, for the record.
         timeout_s: for one try, in seconds.
         deadline_s: for all tries together, in seconds; None is without end.
+        most_tries: requests over HTTP; None is as the provider's `retry` says.
     """
 
     def __init__(
-        self, arguments: dict[str, Any], sampling: dict[str, Any], timeout_s: float, deadline_s: float | None = None
+        self, arguments: dict[str, Any], sampling: dict[str, Any], timeout_s: float, allowance: Allowance | None = None
     ):
         self.arguments, self.sampling, self.timeout_s = arguments, sampling, timeout_s
-        self.deadline_s = deadline_s
+        self.deadline_s = allowance.seconds if allowance else None
+        self.most_tries = allowance.requests if allowance else None
 
 
 def build_request(
@@ -85,7 +87,7 @@ def build_request(
     arguments |= {k: extra[k] for k in ("extra_headers", "extra_query") if k in extra}
     timeout = float(extra.get("timeout") or provider.timeout_s or TIMEOUT_S)
     timeout = min(timeout, allowance.seconds or timeout)
-    return Request(arguments, sampling | body | recorded, timeout, allowance.seconds)
+    return Request(arguments, sampling | body | recorded, timeout, allowance)
 
 
 def _constrained(arguments: dict, body: dict, provider, domains: dict | None, wire: str | None) -> tuple:

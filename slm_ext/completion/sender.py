@@ -29,6 +29,7 @@ _TRANSIENT = {408, 409, 425, 429, 500, 502, 503, 504, 529}
 _REFUSED_WAITS = (0.2, 0.5, 1.0)
 _LONGEST_WAIT = 60.0
 _CONNECT_S = 5.0
+_SHORTEST_KEY = 8
 _OVERFLOW = re.compile(
     r"context[\s_-]*(length|window|size|limit|overflow)|maximum context|exceed_context|context the overflows"
     r"|prompt (is )?too long|too many (prompt |input )?tokens",
@@ -47,6 +48,7 @@ class Sender:
 
     def __init__(self, provider, handle):
         self._provider, self._handle, self._client = provider, handle, None
+        self._where: tuple[str, str] | None = None
         self.attempts = 0
         """HTTP requests made for the last call."""
 
@@ -60,19 +62,20 @@ class Sender:
         self.attempts, failed = 0, 0
         deadline = time.monotonic() + (math.inf if request.deadline_s is None else request.deadline_s)
         may_revive = getattr(self._handle, "managed", False)
+        most = math.inf if request.most_tries is None else request.most_tries
         while True:
             self.attempts += 1
             try:
                 seen, wait = self._try(request, messages, failed, deadline - time.monotonic())
             except _Lost as lost:
-                if may_revive:
+                if may_revive and self.attempts < most:
                     may_revive = False
                     self._revive(deadline - time.monotonic())
                     continue
                 seen, wait = str(lost), _REFUSED_WAITS[failed] if failed < len(_REFUSED_WAITS) else None
             if isinstance(seen, dict):
                 return seen
-            late = wait is not None and time.monotonic() + wait >= deadline
+            late = self.attempts >= most or (wait is not None and time.monotonic() + wait >= deadline)
             if wait is None or late or failed == self._provider.retry.retries or self._gone():
                 break
             failed += 1
@@ -112,7 +115,7 @@ class Sender:
         timeout = httpx.Timeout(limit, connect=min(_CONNECT_S, limit))
         create = self._openai().chat.completions.with_raw_response.create
         try:
-            raw = create(messages=messages, timeout=timeout, **request.arguments)
+            raw = create(messages=[], timeout=timeout, **_direct(request.arguments, messages))
         except openai.APITimeoutError:
             return f"no answer within {round(limit, 1):g} s", None
         except openai.APIConnectionError as error:
@@ -123,11 +126,11 @@ class Sender:
             return self._status(error, busy)
         body = _decoded(raw.content)
         if _message(body) is None:
-            return f"an answer that is not a chat completion: {_shorten(raw.content)}", busy
+            return self._hidden(f"an answer that is not a chat completion: {_shorten(raw.content)}"), busy
         return body, None
 
     def _status(self, error, busy: float) -> tuple[str, float | None]:
-        status, text = error.status_code, _words(error.response)
+        status, text = error.status_code, self._hidden(_words(error.response))
         if status not in (401, 403, 429) and _OVERFLOW.search(text):
             raise ContextOverflow(
                 self._attempted(), seen=f"{status}: {text}", allowed="a prompt that fits the model's window"
@@ -140,16 +143,29 @@ class Sender:
             return seen, float(asked) if float(asked) <= _LONGEST_WAIT else None
         return seen, busy
 
+    def _hidden(self, text: str) -> str:
+        """A server's words without the key; some say which one was wrong."""
+        key = self._key()
+        return text.replace(key, "[secret]") if len(key) >= _SHORTEST_KEY else text
+
+    def _key(self) -> str:
+        return self._handle.token or self._provider.resolve_api_key() or "dummy"
+
     def _openai(self):
+        """The client for where the server answers now: another conversation may have revived our common handle."""
+        where = (self._handle.base_url, self._key())
+        if self._client is not None and where != self._where:
+            self.close()
+            self._client = None
         if self._client is None:
             import httpx
             import openai
 
             own = urlsplit(self._handle.base_url).hostname in _LOOPBACK
-            key = self._handle.token or self._provider.resolve_api_key() or "dummy"
+            self._where = where
             self._client = openai.OpenAI(
                 base_url=self._handle.base_url,
-                api_key=key,
+                api_key=where[1],
                 max_retries=0,
                 http_client=httpx.Client(trust_env=False) if own else None,  # no proxy between us and this machine
             )
@@ -162,6 +178,8 @@ class Sender:
 
     def _replaced(self) -> bool:
         """Whether a server of ours has died, and another one loads its model or wants another token."""
+        if self._where != (self._handle.base_url, self._key()):
+            return True
         return getattr(self._handle, "managed", False) and self._handle.refresh() in ("starting", "stopped")
 
     def _why(self) -> str:
@@ -176,6 +194,14 @@ class Sender:
     def _next_step(self) -> str:
         log = getattr(self._handle, "log_path", None)
         return f"look into the server's log {log}" if log else f"slm providers check {self._provider.name}"
+
+
+def _direct(arguments: dict[str, Any], messages: list[dict]) -> dict[str, Any]:
+    """The arguments with the large parts in `extra_body`: the SDK passes that on as it is, and walks through all others
+    for tens of milliseconds."""
+    large = {"messages": messages} | {key: arguments[key] for key in ("tools",) if key in arguments}
+    rest = {key: value for key, value in arguments.items() if key not in large}
+    return rest | {"extra_body": large | rest.get("extra_body", {})}
 
 
 def _decoded(content: bytes) -> Any:

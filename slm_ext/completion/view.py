@@ -165,7 +165,9 @@ def _matched(message: dict, calls: list[dict], answers: list[dict]) -> list[dict
     stray = [{"role": "user", "content": answer["content"]} for answer in left]
     if not kept:
         return [{"role": "assistant", "content": _with_text(message, calls)}, *stray]
-    return [message | {"tool_calls": kept}, *results, *stray]
+    unanswered = [call for call in calls if call not in kept]
+    content = _with_text(message, unanswered) if unanswered else message["content"]
+    return [message | {"content": content, "tool_calls": kept}, *results, *stray]
 
 
 def _alternate(messages: list[dict]) -> list[dict]:

@@ -6,7 +6,7 @@ pure: messages in, messages out, the host's history is not touched.
 """
 
 from slm_ext.context.counting import TokenCounter, counter_for
-from slm_ext.context.cutting import ContextEvent, Cut, Dropped, apply
+from slm_ext.context.cutting import ContextEvent, Cut, Dropped, apply, held
 from slm_ext.context.fitting import Fitted, fit
 
 __all__ = [
@@ -18,4 +18,5 @@ __all__ = [
     "apply",
     "counter_for",
     "fit",
+    "held",
 ]

@@ -7,7 +7,7 @@ tells the whole.
 """
 
 from slm_ext.routing.actions import Action, read_actions
-from slm_ext.routing.budget import Allowance, allowance
+from slm_ext.routing.budget import MARGIN, Allowance, allowance
 from slm_ext.routing.decision import RouteDecision
 from slm_ext.routing.policy import Choice, Known, NobodyLeft, decide, prefix_of
 from slm_ext.routing.signals import Signals, read_signals
@@ -16,6 +16,7 @@ from slm_ext.routing.stopping import StopDecision, stop
 from slm_ext.routing.subtasks import classify
 
 __all__ = [
+    "MARGIN",
     "Action",
     "Allowance",
     "Choice",

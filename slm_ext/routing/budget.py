@@ -23,6 +23,8 @@ class Allowance:
     """Bounds of one call. None means unbounded; `why_not` says that there is nothing left."""
 
     max_tokens: int | None = None
+    requests: int | None = None
+    """Over HTTP, those that are tried again included."""
     seconds: float | None = None
     why_not: str = ""
 
@@ -37,9 +39,12 @@ def allowance(limits: Iterable[tuple[str, Budget, Spent]], *, prompt_tokens: int
     prompt = math.ceil(prompt_tokens * MARGIN - 1e-9)
     tokens: list[float] = []
     seconds: list[float] = []
+    requests: list[int] = []
     for whose, budget, spent in limits:
         if budget.calls is not None and spent.calls >= budget.calls:
             return Allowance(why_not=f"budget: {spent.calls} of {budget.calls} calls of {whose} are spent")
+        if budget.calls is not None:
+            requests.append(budget.calls - spent.calls)
         if budget.seconds is not None:
             left = budget.seconds - spent.seconds
             if left < _LEAST_SECONDS:
@@ -61,4 +66,6 @@ def allowance(limits: Iterable[tuple[str, Budget, Spent]], *, prompt_tokens: int
                 return Allowance(why_not=f"budget: ${spent.usd:.4f} of ${budget.usd:g} of {whose} are spent")
             if most < math.inf:
                 tokens.append(most)
-    return Allowance(int(min(tokens)) if tokens else None, min(seconds) if seconds else None)
+    return Allowance(
+        int(min(tokens)) if tokens else None, min(requests, default=None), min(seconds) if seconds else None
+    )

@@ -22,6 +22,8 @@ __all__ = ["Choice", "Known", "NobodyLeft", "decide", "prefix_of"]
 _GOOD = ("ok", "tests_passed", "none")
 _WISHED = ("default", "subtask", "rule", "returned")
 """Causes of a change that is merely wished."""
+_REFUGE = ("overflow", "unhealthy", "missing", "budget")
+"""Causes of a change because the wished one could not be asked; the way back is no mere wish."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +72,10 @@ def decide(team: Team, signals: Signals, state: RouteState, known: Known, *, act
     router = team.router
     base, cause = _base(router, signals)
     remembered = _judged(state, signals)
-    wished, cause, state = _standing(router, base, cause, signals, remembered, actions)
-    reasons = _reasons(team, wished, signals, state, known)
-    candidates = _candidates(router, wished, base, cause)
-    why = _not_worth(router, wished, cause, signals, state, known, base)
+    wished, cause, state = _standing(team, base, cause, signals, remembered, actions)
+    reasons = _reasons(team, base.provider, signals, state, known)
+    candidates = _candidates(team, wished, base, cause, signals)
+    why = _not_worth(team, wished, cause, signals, state, known, base)
     if why and state.current not in reasons:
         reasons[wished], cause, state = why, "sticky", remembered
         candidates.insert(0, str(state.current))
@@ -82,10 +84,11 @@ def decide(team: Team, signals: Signals, state: RouteState, known: Known, *, act
         raise NobodyLeft(team, {name: reasons[name] for name in candidates})
     if chosen != wished and cause != "sticky":
         cause = reasons[wished].partition(":")[0]
-    if state.stands_in and chosen not in (state.stands_in, base.provider):
-        state = replace(state, stands_in=chosen if chosen in _stronger(router, str(state.stands_in_for)) else None)
-    elif state.stands_in and chosen == base.provider and wished != chosen:
-        state = replace(state, stands_in=None)  # nobody stronger could be asked
+    if state.stands_in and chosen not in (state.stands_in, wished if cause in _WISHED else None):
+        if chosen in _stronger(team, str(state.stands_in_for), signals):
+            state = replace(state, stands_in=chosen)
+        elif cause != "sticky":  # nobody stronger could be asked
+            state = replace(state, stands_in=None, stands_in_for=None)
     decision = RouteDecision(
         step=signals.step,
         subtask=signals.subtask,
@@ -97,13 +100,14 @@ def decide(team: Team, signals: Signals, state: RouteState, known: Known, *, act
             for name in team.providers
             if name != chosen
         ],
-        switch_cost=_cost(chosen, base, signals, state, known),
+        switch_cost=_cost(team, chosen, base, signals, state, known),
         escalated_from=_escalated_from(chosen, wished, base, state, reasons),
         switched_from=state.current if state.current not in (None, chosen) else None,
         prompt_tokens=signals.prompt_tokens,
     )
     style = Style(**base.model_dump(include=set(Style.model_fields)))
-    return Choice(decision, style, replace(state, current=chosen))
+    refuge = cause in _REFUGE or (cause == "sticky" and state.refuge)
+    return Choice(decision, style, replace(state, current=chosen, refuge=refuge))
 
 
 def prefix_of(provider: str, style: Style) -> str:
@@ -135,29 +139,32 @@ def _holds(rule: Rule, signals: Signals) -> bool:
 
 def _judged(state: RouteState, signals: Signals) -> RouteState:
     """Count the steps that went well while a stronger one stands in."""
-    if not state.stands_in or signals.attempt > 1 or signals.step <= state.judged:
+    if not state.stands_in:
+        return state
+    if signals.attempt > 1:
+        return replace(state, good_steps=0) if signals.format_errors else state
+    if signals.step <= state.judged:
         return state
     good = state.good_steps + 1 if signals.last_status in _GOOD else 0
     return replace(state, good_steps=good, judged=signals.step)
 
 
 def _standing(
-    router: Router, base: Route, cause: str, signals: Signals, state: RouteState, actions: int
+    team: Team, base: Route, cause: str, signals: Signals, state: RouteState, actions: int
 ) -> tuple[str, str, RouteState]:
     """(wished provider, cause, state) once escalation and return are thought of."""
-    rules, wished = router.escalate, base.provider
+    rules, ladder, wished = team.router.escalate, team.router.ladder, base.provider
     if state.stands_in:
-        ladder = router.ladder
         above = wished in ladder and state.stands_in in ladder and ladder.index(wished) > ladder.index(state.stands_in)
-        if state.good_steps >= rules.return_after:
-            calm = signals.step + rules.cooldown_steps
-            state = replace(state, stands_in=None, stands_in_for=None, good_steps=0, since=actions, calm_until=calm)
-            return wished, "returned", state
         if not above:
             wished, cause = state.stands_in, "escalated"
-    trigger = _trigger(router, signals, state)
-    stronger = _stronger(router, wished) if trigger else []
+    trigger = _trigger(team.router, signals, state)
+    stronger = _stronger(team, wished, signals) if trigger else []
     if not trigger or not stronger:
+        if state.stands_in and not trigger and state.good_steps >= rules.return_after:
+            calm = signals.step + rules.cooldown_steps
+            state = replace(state, stands_in=None, stands_in_for=None, good_steps=0, since=actions, calm_until=calm)
+            return base.provider, "returned", state
         return wished, cause, state
     state = replace(
         state,
@@ -186,16 +193,23 @@ def _trigger(router: Router, signals: Signals, state: RouteState) -> str | None:
     return None
 
 
-def _stronger(router: Router, name: str) -> list[str]:
-    """Who could stand in for `name`, the next one first."""
-    ladder = router.ladder
-    if name in ladder:
-        return ladder[ladder.index(name) + 1 :]
-    return [other for other in ladder[-1:] if other != name]
+def _stronger(team: Team, name: str, signals: Signals) -> list[str]:
+    """Who could stand in for `name`, the next one first. One that stands beside the ladder has only its top above it,
+    and that only where `escalate.to` says so."""
+    ladder = team.router.ladder
+    above = ladder[ladder.index(name) + 1 :] if name in ladder else team.router.escalate.to[-1:]
+    return [other for other in above if other != name and not _barred(team, other, signals)]
 
 
-def _candidates(router: Router, wished: str, base: Route, cause: str) -> list[str]:
-    stronger = _stronger(router, wished) if cause in ("escalated", *_TRIGGERS) else []
+def _barred(team: Team, name: str, signals: Signals) -> bool:
+    """Whether its `roles` leave this subtask out."""
+    roles = team.providers[name].roles
+    return bool(roles) and signals.subtask not in roles
+
+
+def _candidates(team: Team, wished: str, base: Route, cause: str, signals: Signals) -> list[str]:
+    router = team.router
+    stronger = _stronger(team, wished, signals) if cause in ("escalated", *_TRIGGERS) else []
     named = [wished, *stronger, base.provider, *base.fallback, *router.fallback, router.default]
     return list(dict.fromkeys(named))
 
@@ -203,8 +217,8 @@ def _candidates(router: Router, wished: str, base: Route, cause: str) -> list[st
 _TRIGGERS = ("format_errors", "repeated_action", "cycle", "failing_tests")
 
 
-def _reasons(team: Team, wished: str, signals: Signals, state: RouteState, known: Known) -> dict[str, str]:
-    """Provider → why it cannot be asked now."""
+def _reasons(team: Team, named: str, signals: Signals, state: RouteState, known: Known) -> dict[str, str]:
+    """Provider → why it cannot be asked now. `named`: who the rules name for this subtask."""
     reasons = {name: why for name, why in known.unusable.items() if name in team.providers}
     for name, provider in team.providers.items():
         until = state.cooling.get(name, 0)
@@ -212,18 +226,18 @@ def _reasons(team: Team, wished: str, signals: Signals, state: RouteState, known
             continue
         if until > known.now and not team.alone:
             reasons[name] = f"unhealthy: it failed, and is left alone for {until - known.now:.0f} s more"
-        elif provider.roles and signals.subtask not in provider.roles and name not in (wished, team.router.default):
+        elif name not in (named, team.router.default) and _barred(team, name, signals):
             reasons[name] = f"roles: it is for {', '.join(provider.roles)}"
     return reasons
 
 
 def _not_worth(
-    router: Router, wished: str, cause: str, signals: Signals, state: RouteState, known: Known, base: Route
+    team: Team, wished: str, cause: str, signals: Signals, state: RouteState, known: Known, base: Route
 ) -> str:
     """Why a change that is merely wished is not made."""
-    if cause not in _WISHED or state.current in (None, wished):
+    if cause not in _WISHED or state.current in (None, wished) or state.refuge:
         return ""
-    limits, cost = router.switching, _cost(wished, base, signals, state, known)
+    limits, cost = team.router.switching, _cost(team, wished, base, signals, state, known)
     tokens, load = cost["prefill_tokens"] or 0, cost["load_s"]
     if limits.max_prefill_tokens is not None and tokens > limits.max_prefill_tokens:
         return f"sticky: {tokens:.0f} tokens to prefill, at most {limits.max_prefill_tokens}"
@@ -233,10 +247,14 @@ def _not_worth(
     return ""
 
 
-def _cost(name: str, base: Route, signals: Signals, state: RouteState, known: Known) -> dict[str, float | None]:
-    load = known.load_s.get(name, 0.0)
+def _cost(
+    team: Team, name: str, base: Route, signals: Signals, state: RouteState, known: Known
+) -> dict[str, float | None]:
+    """Tokens to prefill and seconds to load; what a prompt has beyond the provider's limit it will not be shown."""
+    load, limit = known.load_s.get(name, 0.0), team.providers[name].prompt_limit
     held = state.held.get(prefix_of(name, base), 0) if load == 0 else 0
-    return {"prefill_tokens": max(0, signals.prompt_tokens - held), "load_s": load}
+    size = min(signals.prompt_tokens, limit or signals.prompt_tokens)
+    return {"prefill_tokens": max(0, size - held), "load_s": load}
 
 
 def _escalated_from(chosen: str, wished: str, base: Route, state: RouteState, reasons: Mapping[str, str]) -> str | None:
@@ -249,4 +267,4 @@ def _escalated_from(chosen: str, wished: str, base: Route, state: RouteState, re
 
 def _shown(signals: Signals) -> dict[str, Any]:
     known = {name: getattr(signals, name) for name in signals.__dataclass_fields__}
-    return {name: value for name, value in known.items() if name not in ("step", "subtask", "prompt_tokens")}
+    return {name: value for name, value in known.items() if name not in ("step", "subtask")}

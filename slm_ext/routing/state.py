@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from slm_ext.registry.policies import Price
@@ -35,6 +35,8 @@ class RouteState:
     stands_in: str | None = None
     """The stronger provider, while one stands in."""
     stands_in_for: str | None = None
+    refuge: bool = False
+    """Whether `current` was asked because the one that was wished could not be."""
     good_steps: int = 0
     """Steps in a row that went well since it stands in."""
     judged: int = 0
@@ -80,6 +82,10 @@ class RouteState:
         cooling = {name: until for name, until in self.cooling.items() if name != provider or not prompt}
         return replace(self, held=held, spent={**self.spent, provider: one}, cooling=cooling)
 
+    def anew(self) -> RouteState:
+        """For another conversation: what was spent stays spent, and who failed is still left alone."""
+        return RouteState(spent=self.spent, cooling=self.cooling)
+
     def judged_reply(self, usable: bool) -> RouteState:
         """After a reply was read."""
         return replace(self, format_errors=0 if usable else self.format_errors + 1)
@@ -88,6 +94,10 @@ class RouteState:
         """After `provider` could not be asked; it is left alone until the time `until`."""
         held = {prefix: n for prefix, n in self.held.items() if prefix.partition("#")[0] != provider}
         return replace(self, held=held, cooling={**self.cooling, provider: until})
+
+    def calling_back(self, providers: Collection[str]) -> RouteState:
+        """`providers` are not left alone any longer."""
+        return replace(self, cooling={name: until for name, until in self.cooling.items() if name not in providers})
 
     def back_to(self, before: RouteState) -> RouteState:
         """With what was spent meanwhile, but as if nobody had been chosen since `before`."""

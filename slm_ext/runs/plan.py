@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from slm_ext.errors import SlmError, UsageError
+from slm_ext.errors import RegistryError, SlmError, UsageError
 from slm_ext.runs.host import HostChoice, choose_host
 from slm_ext.runs.issue import problem_statement
 from slm_ext.runs.overrides import read_overrides
@@ -83,9 +83,7 @@ def make_plan(request: RunRequest) -> Plan:
     source = find_source(request.repo)
     layers, overrides = read_overrides(request.config)
     team, profile = _team(request, layers)
-    team.lead.resolve_api_key()
-    bundles = _bundles(team, profile)
-    notes = [*_sandbox(request.sandbox), *_keyless(team)]
+    notes = _sandbox(request.sandbox)
     host = choose_host(request.host)
     if request.apply and source.checkout is None:
         raise UsageError(
@@ -98,9 +96,11 @@ def make_plan(request: RunRequest) -> Plan:
     if source.checkout and folder.resolve() == source.checkout:
         raise UsageError(f"write the records to {folder}", seen="the checkout itself", next_step="--out DIR")
     earlier = earlier_run(folder, request)
-    if (earlier or {}).get("status") != "finished":
-        notes += _unstartable(team)
-    secrets = [one.key_reference[1:] for one in team.providers.values() if one.key_reference]
+    finished = (earlier or {}).get("status") == "finished"
+    bundles = _bundles(team, profile)
+    notes += _passed_over(team, start=not finished)
+    everybody = {**team.summarizers, **team.providers}.values()
+    secrets = [one.key_reference[1:] for one in everybody if one.key_reference]
     return Plan(
         request, task, source, team, profile, bundles, host, python, folder, instance_id, overrides,
         _step_limit(request, overrides, team, profile), secrets, earlier, notes,
@@ -116,42 +116,42 @@ def _team(request: RunRequest, layers: list[tuple[str, Path]]):
 
 
 def _bundles(team, profile) -> list:
-    from slm_ext.bundles import load_bundles, require_hash
+    from slm_ext.bundles import load_bundles, require_hash, tool_schemas
+    from slm_ext.completion import check_styles
     from slm_ext.registry import declared_tools_hash
 
     bundles = load_bundles([*profile.bundles])
     for provider in team.providers.values():
-        if expected := declared_tools_hash(provider):
+        try:
+            expected = declared_tools_hash(provider)
+        except RegistryError:
+            continue  # no such folder: it is passed over
+        if expected:
             require_hash(bundles, expected, provider.name)
+    check_styles(team, tool_schemas(bundles))
     return bundles
 
 
-def _keyless(team) -> list[str]:
-    """Providers beside the default that cannot be asked for want of a key."""
-    notes = []
-    for provider in team.providers.values():
+def _passed_over(team, *, start: bool) -> list[str]:
+    """Notes on providers that cannot be asked: no key, no model, a server that cannot be started. Raises the default
+    one's problem where no fallback can take its place.
+
+    Args:
+        start: whether servers are going to be started.
+    """
+    problems = {}
+    for provider in {**team.providers, **team.summarizers}.values():
         try:
             provider.resolve_api_key()
-        except UsageError as error:
-            notes.append(f"{provider.name} is not asked: {error.seen}")
-    return notes
+            if start and provider.server is not None:
+                from slm_ext.serving.launch import launch_for
 
-
-def _unstartable(team) -> list[str]:
-    """Providers beside the default whose servers cannot be started. Raises for the default itself."""
-    from slm_ext.serving.launch import launch_for
-
-    notes = []
-    for provider in team.providers.values():
-        if provider.server is None:
-            continue
-        try:
-            launch_for(provider)
+                launch_for(provider)
         except SlmError as error:
-            if provider is team.lead:
-                raise
-            notes.append(f"{provider.name} is not asked: {error.seen}; next: {error.next_step}")
-    return notes
+            problems[provider.name] = error
+    if all(name in problems for name in (team.router.default, *team.router.fallback)):
+        raise problems[team.router.default]
+    return [f"{name} is not asked: {error.seen}; next: {error.next_step}" for name, error in problems.items()]
 
 
 def _sandbox(wanted: str) -> list[str]:

@@ -146,9 +146,10 @@ def test_attempts_are_counted_and_a_good_call_starts_anew(tmp_path):
     with FakeOpenAI(["no", "no", "no", READ, "no"]) as server:
         asked = completion(server.base_url, tmp_path / "calls.jsonl")
         seen = []
+        history = MESSAGES
         for _ in range(5):
             try:
-                asked.complete(MESSAGES)
+                history = [*MESSAGES, asked.complete(history).message, {"role": "user", "content": "1|x"}]
             except FormatRejected as refused:
                 seen.append((refused.rejection.attempt, refused.rejection.retryable))
     assert seen == [(1, True), (2, True), (3, False), (1, True)]

@@ -42,6 +42,9 @@ def test_the_hosts_history_is_not_touched():
     assert json.dumps(messages) == before
 
 
+SUBMITTED = "<tool_call>\n<function=submit>\n</function>\n</tool_call>"
+
+
 @pytest.mark.parametrize(
     ("given", "sent"),
     [
@@ -54,7 +57,7 @@ def test_the_hosts_history_is_not_touched():
             [user(), assistant("", "1"), tool("1", "r\n\nmore")],
         ),
         ([user(), assistant("", "1"), user("wrong")], [user(), assistant("", "1"), tool("1", "wrong")]),
-        ([user(), assistant("", "1", "2"), tool("2")], [user(), assistant("", "2"), tool("2")]),
+        ([user(), assistant("", "1", "2"), tool("2")], [user(), assistant(SUBMITTED, "2"), tool("2")]),
         ([user(), tool("9", "stray")], [user("u\n\nstray")]),
         ([user(), assistant("", "a"), tool("")], [user(), assistant("", "a"), tool("a")]),
         ([user(), assistant("a"), assistant("b"), user()], [user(), assistant("a\n\nb"), user()]),

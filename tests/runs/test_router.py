@@ -9,9 +9,10 @@ import shutil
 import pytest
 import yaml
 
+from slm_ext.errors import UsageError
 from slm_ext.paths import eval_dir, tiny_model_dir
 from slm_ext.runs import RunRequest, run_task
-from slm_ext.runs.events import Routed
+from slm_ext.runs.events import Note, Routed
 from slm_ext.testing.openai_server import FakeOpenAI, Fault, tool_call
 from slm_ext.traces import read_calls
 
@@ -139,3 +140,33 @@ def test_the_issue_is_seen_by_whoever_answers(home, request_for):
     for request in (first.requests[0], second.requests[0]):
         assert ISSUE in request["messages"][1]["content"]
     assert second.requests[0]["messages"][0]["content"].startswith("Short.")
+
+
+def test_a_tool_that_no_bundle_has_is_refused_before_anything_starts(home, request_for):
+    plan = {"provider": "one", "tools": ["fly"]}
+    with FakeOpenAI(FIX, model="m") as server:
+        write_providers(home, one=scripted(server), fake={"default": "one", "subtasks": {"plan": plan}})
+        with pytest.raises(UsageError, match=r"subtasks\.plan\.tools names fly"):
+            run_task(request_for())
+    assert not request_for().out.exists()
+
+
+def test_a_default_that_is_not_on_this_machine_leaves_the_work_to_the_fallback(home, request_for):
+    absent = {"server": {"model_path": "/nowhere/model"}, "profile": "tiny"}
+    heard = []
+    with FakeOpenAI(FIX, model="m") as server:
+        write_providers(home, gone=absent, live=scripted(server), fake={"default": "gone", "fallback": ["live"]})
+        result = run_task(request_for(test="python -m pytest -q"), heard.append)
+    assert result.resolved and result.providers == {"live": 5} and result.identity["kind"] == "declared"
+    assert any("gone is not asked" in event.text for event in heard if isinstance(event, Note))
+
+
+def test_a_key_that_is_missed_in_the_middle_does_not_lose_the_patch(home, request_for, monkeypatch):
+    monkeypatch.delenv("SLM_TEST_KEY", raising=False)
+    with FakeOpenAI([*FIX[:3], Fault(status=400)], model="m") as server:
+        cloud = scripted(server, api_key="$SLM_TEST_KEY")
+        write_providers(
+            home, live=scripted(server), cloud=cloud, fake={"default": "live", "subtasks": {"test": "cloud"}}
+        )
+        result = run_task(request_for())
+    assert result.exit_status == "ProviderDown" and list(request_for().out.glob("*.unsubmitted.patch"))

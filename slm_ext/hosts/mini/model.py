@@ -13,12 +13,13 @@ from typing import Any
 
 from minisweagent.exceptions import FormatError, InterruptAgentFlow
 from minisweagent.models import GLOBAL_MODEL_STATS
+from minisweagent.utils.log import logger
 from pydantic import BaseModel, ConfigDict
 
 from slm_ext.bundles import command_line, declared_domains, load_bundles, require_hash, tool_schemas
 from slm_ext.completion import Answer, Completion, Pool
 from slm_ext.completion.grounding import Grounding, LocalRepository
-from slm_ext.errors import CompletionError, FormatRejected, RunStopped, ServingError
+from slm_ext.errors import CompletionError, FormatRejected, RunStopped, SlmError
 
 __all__ = ["EndRun", "SlmModel", "SlmModelConfig"]
 
@@ -80,6 +81,8 @@ class SlmModel:
         self.pool = pool
         self._completion: Completion | None = None
         self._answered = False
+        self._stock = pool is None
+        """Whether mini itself made us: then nobody else tells what happens."""
 
     def query(self, messages: list[dict[str, Any]], **kwargs) -> dict[str, Any]:
         """One assistant message; its `extra.actions` are command lines.
@@ -94,14 +97,17 @@ class SlmModel:
             answer = completion.complete([m for m in messages if m.get("role") != "exit"])
         except FormatRejected as rejected:
             GLOBAL_MODEL_STATS.add(0.0)
+            self._answered = True
+            self._say_switch(rejected.reply)
             raise _format_error(rejected) from None
         except RunStopped as error:
             raise EndRun(f"Stopped: {error.decision.reason}", str(error)) from None
-        except (CompletionError, ServingError) as error:
-            if isinstance(error, ServingError) and not self._answered:
-                raise  # nothing was done yet: the run has not begun
+        except SlmError as error:
+            if not self._stock and not self._answered and not isinstance(error, CompletionError):
+                raise  # the run has not begun: its caller tells it as wrong input
             raise EndRun(type(error).__name__, str(error)) from None
         self._answered = True
+        self._say_switch(answer)
         GLOBAL_MODEL_STATS.add(0.0)
         return {
             **answer.message,
@@ -165,6 +171,11 @@ class SlmModel:
             "arguments": call.arguments,
             "call_id": call_id,
         }
+
+    def _say_switch(self, answer: Answer | None) -> None:
+        if self._stock and answer is not None and (before := answer.route["switched_from"]):
+            logger.info("step %s: %s → %s (%s)", answer.route["step"], before, answer.route["provider"],
+                        answer.route["cause"])  # fmt: skip
 
     def _ready(self) -> Completion:
         if self._completion is None:

@@ -25,6 +25,11 @@ _SLM = "Small language model to use: a provider or router (see `slm providers`).
 _PROVIDERS = "Providers by name, for `--slm`; the same entries as in a providers.yaml. Not written to any output."
 
 
+given_by_flags: dict[str, frozenset[str]] = {}
+"""Provider or router → fields of `agent.model` that the command line of this process gives. A router's providers have
+each their own values; only a flag goes over them, and a configuration does not tell flags from what a file says."""
+
+
 def extend(base: type[BaseSettings]) -> type[BaseSettings]:
     """The run configuration `base` with `slm` and `slm_providers`, under the same name."""
 
@@ -105,6 +110,7 @@ class SlmSource(PydanticBaseSettingsSource):
         own = team.lead.completion_kwargs if team.alone else {}
         if both := {key: value for key, value in own.items() if key in written}:
             options["completion_kwargs"] = both
+        given_by_flags[str(name)] = frozenset(_mapping(_mapping(flags.get("agent")).get("model")))
         return {"slm": str(name), "agent": {"model": options}}
 
     def _is_finished(self) -> bool:

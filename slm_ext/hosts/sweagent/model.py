@@ -5,7 +5,6 @@ It raises SWE-agent's own exceptions, so requeries, limits and exit statuses are
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,7 +23,6 @@ from slm_ext.bundles import declared_domains, load_bundles, tool_schemas
 from slm_ext.completion import Answer, Completion
 from slm_ext.completion.grounding import Grounding, LocalRepository
 from slm_ext.errors import BudgetSpent, BundleError, ContextOverflow, FormatRejected, RunStopped, SlmError
-from slm_ext.hosts.sweagent.config import PREFIX
 from slm_ext.hosts.sweagent.parser import REJECTED, BundleParser
 from slm_ext.hosts.sweagent.profile import team_for
 from slm_ext.hosts.sweagent.session import Session, current
@@ -50,11 +48,14 @@ class SlmModel(AbstractModel):
         self.logger = get_logger("swea-lm", emoji="🤖")
         self.answer: Answer | None = None
         """The latest reply, accepted or not."""
+        self.routes: list[dict[str, Any]] = []
+        """The decisions since the last step was taken, those of rejected replies among them."""
         self.ending = ""
         """Why there will be no further reply, where it is a reason that SWE-agent has no name for."""
         try:
-            self.session: Session = current(config.name.removeprefix(PREFIX))
-            self.team = team_for(config, self.session.team)
+            self.session: Session = current(config)
+            own = self.session.team
+            self.team = team_for(config, own) if own.alone else own
             self.tools, declared = _schemas(tools)
         except SlmError as error:
             raise ModelConfigurationError(str(error)) from None
@@ -105,7 +106,8 @@ class SlmModel(AbstractModel):
             raise InstanceCallLimitExceededError(f"{self.stats.api_calls} calls made, limit {limit}")
         self.stats.api_calls += 1
         try:
-            answer = self._ready(temperature).complete([_message(item, self.config) for item in history])
+            asked = [_message(item, self.config) for item in history]
+            answer = self._ready().complete(asked, temperature=temperature)
         except FormatRejected as rejected:
             answer, rejection = cast(Answer, rejected.reply), cast(Rejection, rejected.rejection)
             self._take(answer)
@@ -121,28 +123,22 @@ class SlmModel(AbstractModel):
         reply = {"message": message["content"]}
         return reply | {"tool_calls": message.get("tool_calls", [])} if self.tools else reply
 
-    def _ready(self, temperature: float | None) -> Completion:
-        if temperature is not None and temperature != self.team.lead.temperature:
-            update = {"temperature": temperature, "resample": None}
-            providers = {name: one.model_copy(update=update) for name, one in self.team.providers.items()}
-            return self._completion_of(replace(self.team, providers=providers))
+    def _ready(self) -> Completion:
         if self._completion is None:
-            self._completion = self._completion_of(self.team)
+            self._completion = Completion(
+                self.team,
+                self.session.pool,
+                tools=self.tools,
+                recorder=self._recorder,
+                grounding=self._grounding,
+                stop_policy=self.session.profile.stop_policy,
+            )
         return self._completion
-
-    def _completion_of(self, team: Any) -> Completion:
-        return Completion(
-            team,
-            self.session.pool,
-            tools=self.tools,
-            recorder=self._recorder,
-            grounding=self._grounding,
-            stop_policy=self.session.profile.stop_policy,
-        )
 
     def _take(self, answer: Answer) -> Answer:
         """Remember and count a reply; a change of provider is said."""
         self.answer, route, usage = answer, answer.route, answer.usage
+        self.routes.append(route)
         if before := route["switched_from"]:
             self.logger.info("step %s: %s → %s (%s)", route["step"], before, route["provider"], route["cause"])
         self.stats.tokens_sent += usage.get("in") or 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -108,14 +108,20 @@ def model_options(team: Any, registry: Any) -> dict[str, Any]:
     return options
 
 
-def team_for(model: Any, team: Any, tell: Callable[[str], None] = lambda note: None) -> Any:
-    """The team as this run uses it, see `provider_for`; with a router, a flag goes over every provider's value.
+def team_for(
+    model: Any, team: Any, tell: Callable[[str], None] = lambda note: None, flags: Collection[str] = ()
+) -> Any:
+    """The team as this run uses it, see `provider_for`; with a router, only a flag goes over every provider's value.
+
+    Args:
+        flags: fields of `agent.model` that the command line gives.
 
     Raises:
         UsageError: a value that a provider cannot take, or one that cannot be that of several.
     """
-    single = [name for name in ("api_base", "api_key", "max_input_tokens") if name in model.model_fields_set]
-    if not team.alone and (single := [name for name in single if getattr(model, name) is not None]):
+    if not team.alone:
+        model = model.model_construct(**{name: getattr(model, name) for name in {"name", *flags}})
+    if not team.alone and (single := [name for name in ("api_base", "api_key", "max_input_tokens") if name in flags]):
         raise UsageError(
             f"use {model.name} with the settings of agent.model",
             seen=f"agent.model.{single[0]}, and a router over {', '.join(team.providers)}",

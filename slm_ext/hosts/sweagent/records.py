@@ -35,8 +35,10 @@ class CallRecords(AbstractAgentHook):
         """Who chose the step's action, and why, goes into the trajectory."""
         answer = getattr(self._agent.model, "answer", None)
         if answer is not None:
+            *earlier, _ = self._agent.model.routes or [None]
             shown = {"call_id": answer.call_id, "route": answer.route, "context": answer.context}
-            step.extra_info = {**step.extra_info, "slm": shown}
+            step.extra_info = {**step.extra_info, "slm": shown | ({"earlier_routes": earlier} if earlier else {})}
+            self._agent.model.routes = []
 
     def on_action_executed(self, *, step: Any) -> None:
         self._report = self._fetch_report() if self._recorder else None

@@ -12,7 +12,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from slm_ext.hosts.sweagent.config import PREFIX
+from slm_ext.errors import UsageError
+from slm_ext.hosts.sweagent.config import PREFIX, given_by_flags
 from slm_ext.hosts.sweagent.profile import team_for
 
 __all__ = ["Session", "current", "models_in", "registry_for", "serving"]
@@ -46,11 +47,12 @@ def serving(config: Any) -> Generator[None]:
         return
     _load_dotenv(config)
     registry = registry_for(getattr(config, "slm_providers", {}))
-    teams = {}
+    teams: dict[str, Any] = {}
     for model in models:
         name = model.name.removeprefix(PREFIX)
-        teams[name] = team = registry.team(name)
-        team_for(model, team, tell=_note).lead.resolve_api_key()
+        team = team_for(model, registry.team(name), tell=_note, flags=given_by_flags.get(name, ()))
+        _require_one_place(name, teams.setdefault(name, team), team)
+        team.lead.resolve_api_key()
         _require_same_tools(team, registry.profile(team.profile).bundles)
     with ExitStack() as stack:
         for team in teams.values():
@@ -58,14 +60,15 @@ def serving(config: Any) -> Generator[None]:
         yield
 
 
-def current(name: str) -> Session:
-    """The session of the provider or router `name`.
+def current(model: Any) -> Session:
+    """The session of the provider or router that the model configuration `model` names.
 
     Outside of `serving`, as when a program builds an agent itself, it is opened here and closed when the process ends.
 
     Raises:
         RegistryError, UsageError, ServingError: as `serving`.
     """
+    name = model.name.removeprefix(PREFIX)
     with _lock:
         if name not in _sessions:
             import atexit
@@ -73,7 +76,7 @@ def current(name: str) -> Session:
             from slm_ext.completion import Pool
 
             registry = registry_for({})
-            team = registry.team(name)
+            team = team_for(model, registry.team(name), tell=_note)
             pool = Pool.of(team, on_event=_tell)
             atexit.register(pool.close)
             pool.open_one(team)
@@ -128,6 +131,21 @@ def _open(team: Any, profile: Any) -> Generator[None]:
         finally:
             with _lock:
                 _sessions.pop(team.name, None)
+
+
+def _require_one_place(name: str, first: Any, other: Any) -> None:
+    """Several models of a configuration may differ in everything but where they are asked.
+
+    Raises:
+        UsageError: they do.
+    """
+    if any(first.providers[one].replicas != other.providers[one].replicas for one in first.providers):
+        raise UsageError(
+            f"use {PREFIX}{name} for several models of one run",
+            seen="different values of api_base",
+            allowed="one address for each name",
+            next_step="write a provider of its own for each of them",
+        )
 
 
 def _require_same_tools(team: Any, bundles: list[str]) -> None:

@@ -10,6 +10,8 @@ from slm_ext.testing.openai_server import FakeOpenAI
 
 pytestmark = pytest.mark.sweagent
 
+MODEL = SimpleNamespace(name="slm/here", model_fields_set=set())
+
 
 @pytest.fixture
 def config(tmp_path, monkeypatch):
@@ -34,7 +36,7 @@ def test_a_stock_run_acquires_nothing(config):
 
 def test_a_session_lives_as_long_as_the_run(config):
     with session.serving(config()):
-        assert session.current("here").pool.open("here").base_url == "http://127.0.0.1:9/v1"
+        assert session.current(MODEL).pool.open("here").base_url == "http://127.0.0.1:9/v1"
     assert session._sessions == {}
 
 
@@ -56,7 +58,7 @@ def test_a_key_may_stand_in_the_env_file(config, monkeypatch, tmp_path):
     monkeypatch.delenv("SLM_TEST_KEY")
     (tmp_path / ".env").write_text("SLM_TEST_KEY=from-file\n")
     with session.serving(config(api_key="$SLM_TEST_KEY")):
-        assert session.current("here").pool.open("here").token == "from-file"
+        assert session.current(MODEL).pool.open("here").token == "from-file"
 
 
 def test_an_unknown_name_is_refused(config):
@@ -100,5 +102,5 @@ def test_outside_of_a_run_a_session_is_made_on_demand(config, tmp_path, run_pyth
         (tmp_path / "slm_providers.yaml").write_text(
             f"slm_providers: {{here: {{model: m, api_base: '{server.base_url}'}}}}"
         )
-        code = "from slm_ext.hosts.sweagent.session import current; print(current('here') is current('here'))"
+        code = "from slm_ext.hosts.sweagent.session import current; from types import SimpleNamespace; m = SimpleNamespace(name='slm/here', model_fields_set=set()); print(current(m) is current(m))"
         assert run_python("-c", code).stdout == "True\n"
