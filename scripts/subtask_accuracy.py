@@ -1,4 +1,4 @@
-"""How often the classifier of `slm_ext/routing/subtasks.py` is right, and where it is not.
+"""How often the classifier of `slm_ext/routing/reading/subtasks.py` is right, and where it is not.
 
     python scripts/subtask_accuracy.py [--wrong]
 
@@ -20,8 +20,8 @@ from pathlib import Path
 
 import yaml
 
-from slm_ext.routing.actions import read_actions
-from slm_ext.routing.subtasks import classify
+from slm_ext.routing.reading.actions import read_actions
+from slm_ext.routing.reading.subtasks import classify
 from slm_ext.traces import read_calls
 
 __all__ = ["Case", "accuracy", "held_out", "labelled", "main", "recorded"]

@@ -18,7 +18,7 @@ _CHARS = 60
 
 def show(traj: str, flags) -> int:
     """Print the explanation of one run."""
-    from slm_ext.routing.explanation import explain
+    from slm_ext.routing.replaying.explanation import explain
     from slm_ext.traces import read_conversations
 
     runs = read_conversations(traj)

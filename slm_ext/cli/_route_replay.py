@@ -21,7 +21,7 @@ _POINTS = 12
 def show_replay(flags) -> int:
     """Print the comparison of all runs."""
     from slm_ext.registry import load_registry
-    from slm_ext.routing.comparison import PROXY, compare
+    from slm_ext.routing.replaying.comparison import PROXY, compare
     from slm_ext.traces import find_conversations
 
     team = load_registry().team(flags.router)

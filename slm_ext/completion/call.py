@@ -101,7 +101,9 @@ class Call:
         if self.raw is None:
             return 0
         told, said = self.usage.get("out"), str((self.raw["choices"] or [{}])[0].get("message"))
-        return math.ceil(self.turn.lane.counter.tokens(self.turn.lane.counter.weigh_text(said))) if told is None else told
+        return (
+            math.ceil(self.turn.lane.counter.tokens(self.turn.lane.counter.weigh_text(said))) if told is None else told
+        )
 
     def route(self) -> dict[str, Any]:
         """The decision with what is known only now."""

@@ -1,4 +1,4 @@
-"""The kinds of work in a run. `slm_ext/routing/subtasks.py` tells them apart; routers and roles name them."""
+"""The kinds of work in a run. `slm_ext/routing/reading/subtasks.py` tells them apart; routers and roles name them."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from typing import Any
 from slm_ext.errors import CompletionError
 from slm_ext.registry.router import Route, Router, Rule, Style, Team
 from slm_ext.routing.decision import RouteDecision
-from slm_ext.routing.signals import Signals
+from slm_ext.routing.reading.signals import Signals
 from slm_ext.routing.state import RouteState
 
 __all__ = ["Choice", "Known", "NobodyLeft", "decide", "prefix_of"]

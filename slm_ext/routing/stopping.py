@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from slm_ext.routing.actions import Action
-from slm_ext.routing.signals import cycle, repeated, steps_without_diff
+from slm_ext.routing.reading.actions import Action
+from slm_ext.routing.reading.signals import cycle, repeated, steps_without_diff
 
 if TYPE_CHECKING:
     from slm_ext.registry.policies import StopPolicy

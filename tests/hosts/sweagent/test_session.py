@@ -102,5 +102,10 @@ def test_outside_of_a_run_a_session_is_made_on_demand(config, tmp_path, run_pyth
         (tmp_path / "slm_providers.yaml").write_text(
             f"slm_providers: {{here: {{model: m, api_base: '{server.base_url}'}}}}"
         )
-        code = "from slm_ext.hosts.sweagent.session import current; from types import SimpleNamespace; m = SimpleNamespace(name='slm/here', model_fields_set=set()); print(current(m) is current(m))"
+        code = """
+from types import SimpleNamespace
+from slm_ext.hosts.sweagent.session import current
+model = SimpleNamespace(name="slm/here", model_fields_set=set())
+print(current(model) is current(model))
+"""
         assert run_python("-c", code).stdout == "True\n"

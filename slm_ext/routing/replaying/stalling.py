@@ -18,8 +18,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from slm_ext.registry.policies import StopPolicy
-from slm_ext.routing.actions import Action, read_actions, shell_work
-from slm_ext.routing.recorded import Situation
+from slm_ext.routing.reading.actions import Action, read_actions, shell_work
+from slm_ext.routing.replaying.recorded import Situation
 from slm_ext.routing.stopping import stop
 
 __all__ = ["PATIENCE", "Stall", "stall_of"]

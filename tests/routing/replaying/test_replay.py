@@ -13,14 +13,13 @@ from slm_ext.errors import FormatRejected, ProviderDown
 from slm_ext.registry.policies import StopPolicy
 from slm_ext.registry.provider import Provider
 from slm_ext.registry.router import Router, Team
-from slm_ext.routing.recorded import situations
-from slm_ext.routing.replay import replay
-from slm_ext.routing.stalling import PATIENCE, stall_of
-from slm_ext.routing.thresholds import LEVELS, SETTINGS, SWEEP, first_escalations, with_thresholds
+from slm_ext.routing.replaying.recorded import situations
+from slm_ext.routing.replaying.replay import replay
+from slm_ext.routing.replaying.stalling import PATIENCE, stall_of
+from slm_ext.routing.replaying.thresholds import LEVELS, SETTINGS, SWEEP, first_escalations, with_thresholds
 from slm_ext.testing.openai_server import FakeOpenAI, Fault, tool_call
 from slm_ext.traces import Recorder, find_conversations, read_conversations
-
-from .parts import provider, team
+from tests.routing.parts import provider, team
 
 
 def tool(name, **properties):
@@ -28,7 +27,7 @@ def tool(name, **properties):
     return {"type": "function", "function": {"name": name, "description": name, "parameters": parameters}}
 
 
-RUNS = Path(__file__).parents[1] / "data" / "runs"
+RUNS = Path(__file__).parents[2] / "data" / "runs"
 MESSAGES = [{"role": "system", "content": "You fix bugs."}, {"role": "user", "content": "Fix it."}]
 TEXT, NUMBER = {"type": "string"}, {"type": "integer"}
 TOOLS = [

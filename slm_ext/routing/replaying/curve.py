@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import fmean
 
-from slm_ext.routing.thresholds import SETTINGS, SWEEP, First, Setting
+from slm_ext.routing.replaying.thresholds import SETTINGS, SWEEP, First, Setting
 
 __all__ = ["ENOUGH", "Curve", "Large", "Point", "Policy", "Small", "Task", "apgr", "cost_quality", "cpt", "recovered"]
 

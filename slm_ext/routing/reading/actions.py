@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from slm_ext.routing.results import Result, read_result
-from slm_ext.routing.shell import Work, named_files, read_command
+from slm_ext.routing.reading.results import Result, read_result
+from slm_ext.routing.reading.shell import Work, named_files, read_command
 
 __all__ = ["Action", "read_actions", "shell_work"]
 

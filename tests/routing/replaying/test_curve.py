@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slm_ext.routing.curve import ENOUGH, Large, Point, Small, Task, apgr, cost_quality, cpt, recovered
-from slm_ext.routing.thresholds import LEVELS, SETTINGS, SWEEP, First
+from slm_ext.routing.replaying.curve import ENOUGH, Large, Point, Small, Task, apgr, cost_quality, cpt, recovered
+from slm_ext.routing.replaying.thresholds import LEVELS, SETTINGS, SWEEP, First
 
 NEVER = First(None, {(name, level): None for name, levels in LEVELS.items() for level in levels if level})
 PAIRS = list(NEVER.by_trigger)

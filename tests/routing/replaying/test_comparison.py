@@ -6,12 +6,11 @@ from pathlib import Path
 import pytest
 
 from slm_ext.errors import UsageError
-from slm_ext.routing.comparison import compare
+from slm_ext.routing.replaying.comparison import compare
 from slm_ext.traces import find_conversations
+from tests.routing.parts import provider, team
 
-from .parts import provider, team
-
-RUNS = find_conversations([Path(__file__).parents[1] / "data" / "runs"])
+RUNS = find_conversations([Path(__file__).parents[2] / "data" / "runs"])
 TINY = team("flywheel-tiny large", fallback=["large"])
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from slm_ext.context import TokenCounter
-from slm_ext.routing.actions import Action, read_actions
+from slm_ext.routing.reading.actions import Action, read_actions
 
 __all__ = ["RecordedCall", "RecordedRun", "RecordedTurn", "Situation", "situations"]
 

@@ -15,8 +15,8 @@ from slm_ext.registry.provider import Provider
 from slm_ext.registry.router import Team
 from slm_ext.routing.decision import RouteDecision
 from slm_ext.routing.policy import Choice, Known, NobodyLeft, decide, prefix_of
-from slm_ext.routing.recorded import RecordedCall, Situation
-from slm_ext.routing.signals import Signals, read_signals
+from slm_ext.routing.reading.signals import Signals, read_signals
+from slm_ext.routing.replaying.recorded import RecordedCall, Situation
 from slm_ext.routing.state import RouteState
 
 __all__ = ["TRIGGERS", "Point", "Replay", "replay"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from slm_ext.routing.actions import Action
-from slm_ext.routing.subtasks import classify
+from slm_ext.routing.reading.actions import Action
+from slm_ext.routing.reading.subtasks import classify
 
 __all__ = ["WINDOW", "Signals", "cycle", "failing_tests", "read_signals", "repeated", "steps_without_diff"]
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from slm_ext.routing.recorded import RecordedCall, RecordedRun, Situation, situations
-from slm_ext.routing.signals import Signals, read_signals
+from slm_ext.routing.reading.signals import Signals, read_signals
+from slm_ext.routing.replaying.recorded import RecordedCall, RecordedRun, Situation, situations
 
 __all__ = ["UNKNOWN", "Explained", "Row", "Total", "explain"]
 

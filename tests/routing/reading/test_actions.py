@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slm_ext.routing.actions import read_actions
-from slm_ext.routing.shell import read_command
+from slm_ext.routing.reading.actions import read_actions
+from slm_ext.routing.reading.shell import read_command
 
 MINI = "<returncode>{}</returncode>\n<output>\n{}\n</output>"
 

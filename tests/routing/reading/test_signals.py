@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slm_ext.routing.actions import Action, read_actions
-from slm_ext.routing.signals import read_signals
+from slm_ext.routing.reading.actions import Action, read_actions
+from slm_ext.routing.reading.signals import read_signals
 
 from .test_actions import MESSAGES, call
 

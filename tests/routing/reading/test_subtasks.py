@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 
 from slm_ext.registry import SUBTASKS
-from slm_ext.routing.actions import read_actions
-from slm_ext.routing.subtasks import classify
+from slm_ext.routing.reading.actions import read_actions
+from slm_ext.routing.reading.subtasks import classify
 
 from .test_actions import MESSAGES, PYTEST_FAILED, call
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
+sys.path.insert(0, str(Path(__file__).parents[3] / "scripts"))
 import subtask_accuracy
 
 RAN = call("pytest_run", "fail: 1 failed, 4 passed\n{}")

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-from slm_ext.routing.actions import Action, shell_work
-from slm_ext.routing.shell import Work
+from slm_ext.routing.reading.actions import Action, shell_work
+from slm_ext.routing.reading.shell import Work
 
 if TYPE_CHECKING:
     from slm_ext.registry.router import Subtask

@@ -10,12 +10,12 @@ from slm_ext.errors import UsageError
 from slm_ext.registry.policies import Price
 from slm_ext.registry.provider import Provider
 from slm_ext.registry.router import Team
-from slm_ext.routing.curve import Curve, Large, Small, Task, cost_quality
-from slm_ext.routing.recorded import RecordedCall, RecordedRun, Situation, situations
-from slm_ext.routing.replay import Replay, replay
-from slm_ext.routing.stalling import Stall, stall_of
+from slm_ext.routing.replaying.curve import Curve, Large, Small, Task, cost_quality
+from slm_ext.routing.replaying.recorded import RecordedCall, RecordedRun, Situation, situations
+from slm_ext.routing.replaying.replay import Replay, replay
+from slm_ext.routing.replaying.stalling import Stall, stall_of
+from slm_ext.routing.replaying.thresholds import first_escalations
 from slm_ext.routing.state import Spent
-from slm_ext.routing.thresholds import first_escalations
 
 __all__ = ["PROXY", "Baseline", "Comparison", "Judged", "compare", "judge"]
 

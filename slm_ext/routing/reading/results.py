@@ -10,7 +10,7 @@ import json
 import re
 from dataclasses import dataclass
 
-from slm_ext.routing.shell import Work
+from slm_ext.routing.reading.shell import Work
 
 __all__ = ["Result", "read_result"]
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from slm_ext.registry.router import Escalation, Team
-from slm_ext.routing.recorded import Situation
-from slm_ext.routing.replay import replay
+from slm_ext.routing.replaying.recorded import Situation
+from slm_ext.routing.replaying.replay import replay
 
 __all__ = ["LEVELS", "SETTINGS", "SWEEP", "First", "Setting", "first_escalations", "with_thresholds"]
 
