@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from slm_ext.registry import StopPolicy
 from slm_ext.routing.stopping import stop
 
-from .test_signals import ACTIONS, EDIT, A, B, C
+from .reading.test_signals import ACTIONS, EDIT, A, B, C
 
 OFF = {"repeat_action": None, "cycle": None}
 ORDER = ["max_steps", "max_tokens", "max_wall_s", "repeat_action", "cycle", "no_diff_steps"]
