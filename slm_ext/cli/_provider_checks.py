@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 from slm_ext.cli._common import emit, say, table
@@ -11,8 +12,6 @@ from slm_ext.errors import MissingExtra, ModelMissing, SlmError, UsageError
 from slm_ext.registry.provider import Provider
 
 __all__ = ["check_providers"]
-
-MOST_AT_ONCE = 16
 
 
 def check_providers(registry, names: list[str], flags) -> int:
@@ -33,20 +32,21 @@ def check_providers(registry, names: list[str], flags) -> int:
     alone = len(providers) == 1 and bool(names)
     reports: list[dict[str, Any]] = []
     skipped: list[dict[str, str]] = []
-    with ThreadPoolExecutor(max_workers=MOST_AT_ONCE) as pool:
-        waiting = {p.name: pool.submit(_external, p, flags) for p in providers if not p.managed}
-        for provider in providers:
-            if not flags.quiet:
-                say(f"checking {provider.name} …")
-            try:
-                reports.append(_report(provider, waiting.get(provider.name), flags))
-            except SlmError as error:
-                if alone:
-                    raise
-                if not names and isinstance(error, ModelMissing | MissingExtra):
-                    skipped.append(_skip(provider, error))
-                else:
-                    reports.append(_failed(provider, error))
+    from slm_ext.serving.health.together import at_once
+
+    waiting = {p.name: at_once(partial(_external, p, flags)) for p in providers if not p.managed}
+    for provider in providers:
+        if not flags.quiet:
+            say(f"checking {provider.name} …")
+        try:
+            reports.append(_report(provider, waiting.get(provider.name), flags))
+        except SlmError as error:
+            if alone:
+                raise
+            if not names and isinstance(error, ModelMissing | MissingExtra):
+                skipped.append(_skip(provider, error))
+            else:
+                reports.append(_failed(provider, error))
     failed = sum(report["verdict"] != "ok" for report in reports)
     if flags.json:
         emit({"checks": reports, "total": len(reports), "failed": failed, "skipped": skipped, "omitted": 0})

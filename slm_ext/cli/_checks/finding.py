@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,8 +13,6 @@ Status = Literal["ok", "hint", "problem"]
 
 WAIT_S = 5
 """Seconds for a program or an endpoint to answer."""
-
-MOST_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -33,9 +30,10 @@ Check = Callable[[], Iterable[Finding]]
 
 def run_all(checks: Sequence[Check]) -> Iterator[Finding]:
     """What they find, in their order; they run at the same time."""
-    with ThreadPoolExecutor(max_workers=MOST_AT_ONCE) as pool:
-        for future in [pool.submit(lambda one=check: list(one())) for check in checks]:
-            yield from future.result()
+    from slm_ext.serving.health.together import at_once
+
+    for future in [at_once(lambda one=check: list(one())) for check in checks]:
+        yield from future.result()
 
 
 def ask(command: Sequence[str], timeout_s: float = WAIT_S, **options) -> tuple[int | None, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from slm_ext.registry.nearest import nearest
 
@@ -13,6 +13,7 @@ from ..identity import Identity
 from . import abilities, advice, told
 from .endpoint import Endpoint
 from .report import Abilities, Found, HealthReport, Known, worst
+from .together import at_once
 
 __all__ = ["check", "check_endpoints", "glance"]
 
@@ -87,8 +88,9 @@ def check_endpoints(provider, asking: Callable[..., HealthReport] = check, **opt
         ServerHandle(base_url=replica.url, token=token, model_id=provider.model, identity=identity)
         for replica in provider.replicas
     ]
-    with ThreadPoolExecutor(max_workers=len(handles)) as pool:
-        return worst(list(pool.map(lambda handle: asking(provider, handle, **options), handles)))
+    waiting = [at_once(partial(asking, provider, handle, **options)) for handle in handles[1:]]
+    first = asking(provider, handles[0], **options)
+    return worst([first, *(future.result() for future in waiting)])
 
 
 def _asked(provider, handle: ServerHandle, questions: Callable[[Endpoint], None], timeout_s: float) -> HealthReport:
