@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import openai
 
 from slm_ext.completion import Completion
 from slm_ext.completion.lane import Lane
@@ -90,9 +89,7 @@ class Asked:
         providers = {name: Provider(name=name, **fields) for name in NAMES}
         self.team, self.door = Team(router(), providers), Door(truth)
         pool = Pool(providers)
-        client = openai.OpenAI(
-            base_url=fields["api_base"], api_key="none", max_retries=0, http_client=httpx.Client(transport=self.door)
-        )
+        client = httpx.Client(base_url=fields["api_base"], transport=self.door)
         self.completion = Completion(self.team, pool, tools=TOOLS, recorder=recorder)
         self.lanes: dict[str, Lane] = {}
         self.handles: dict[str, ServerHandle] = {}
@@ -102,7 +99,8 @@ class Asked:
             pool._open |= Pool.given(provider, handle)._open
             lane = self.completion._asker.lane(name)
             lane.counter = counter_for(folder)
-            lane.sender(handle)._client = client
+            sender = lane.sender(handle)
+            sender._client, sender._where = client, (handle.base_url, sender._key())
             self.lanes[name], self.handles[name] = lane, handle
 
     def warm(self, conversation: list[dict]) -> None:

@@ -20,6 +20,7 @@ import time
 from typing import Any
 from urllib.parse import urlsplit
 
+from slm_ext.completion.body import Writer
 from slm_ext.completion.request import Request
 from slm_ext.errors import ContextOverflow, ProviderDown, ServingError, StartFailed, WrongModel
 
@@ -44,11 +45,12 @@ class _Lost(Exception):
 
 
 class Sender:
-    """Sends requests to one endpoint. The SDK is imported and the client made at the first request."""
+    """Sends requests to one endpoint. httpx is imported and the client made at the first request."""
 
     def __init__(self, provider, handle):
         self._provider, self._handle, self._client = provider, handle, None
         self._where: tuple[str, str] | None = None
+        self._writer = Writer()
         self.attempts = 0
         """HTTP requests made for the last call."""
 
@@ -107,30 +109,30 @@ class Sender:
     ) -> tuple[dict | str, float | None]:
         """(response, None), or (what was seen, seconds until another try or None for final)."""
         import httpx
-        import openai
 
         retry = self._provider.retry
         busy = min(retry.max_wait, retry.min_wait * 2**failed)
         limit = max(0.05, min(request.timeout_s, left_s))
         timeout = httpx.Timeout(limit, connect=min(_CONNECT_S, limit))
-        create = self._openai().chat.completions.with_raw_response.create
+        body = self._writer.body(request.arguments, messages)
+        more = {"params": request.arguments.get("extra_query"), "headers": request.arguments.get("extra_headers")}
         try:
-            raw = create(messages=[], timeout=timeout, **_direct(request.arguments, messages))
-        except openai.APITimeoutError:
+            response = self._http().post("chat/completions", content=body, timeout=timeout, **more)
+        except httpx.TimeoutException:
             return f"no answer within {round(limit, 1):g} s", None
-        except openai.APIConnectionError as error:
-            raise _Lost(f"{error.__cause__ or error}") from error
-        except openai.APIStatusError as error:
-            if error.status_code in (401, 503) and self._replaced():
-                raise _Lost(f"{error.status_code}: the server has been started again") from error
-            return self._status(error, busy)
-        body = _decoded(raw.content)
+        except httpx.HTTPError as error:
+            raise _Lost(f"{error}" or type(error).__name__) from error
+        if not response.is_success:
+            if response.status_code in (401, 503) and self._replaced():
+                raise _Lost(f"{response.status_code}: the server has been started again")
+            return self._status(response, busy)
+        body = _decoded(response.content)
         if _message(body) is None:
-            return self._hidden(f"an answer that is not a chat completion: {_shorten(raw.content)}"), busy
+            return self._hidden(f"an answer that is not a chat completion: {_shorten(response.content)}"), busy
         return body, None
 
-    def _status(self, error, busy: float) -> tuple[str, float | None]:
-        status, text = error.status_code, self._hidden(_words(error.response))
+    def _status(self, response, busy: float) -> tuple[str, float | None]:
+        status, text = response.status_code, self._hidden(_words(response))
         if status not in (401, 403, 429) and _OVERFLOW.search(text):
             raise ContextOverflow(
                 self._attempted(), seen=f"{status}: {text}", allowed="a prompt that fits the model's window"
@@ -138,7 +140,7 @@ class Sender:
         seen = f"{status}: {text}"
         if status not in _TRANSIENT or _SPENT.search(text):
             return seen, None
-        asked = error.response.headers.get("retry-after", "")
+        asked = response.headers.get("retry-after", "")
         if re.fullmatch(r"\d+(\.\d+)?", asked):
             return seen, float(asked) if float(asked) <= _LONGEST_WAIT else None
         return seen, busy
@@ -151,7 +153,7 @@ class Sender:
     def _key(self) -> str:
         return self._handle.token or self._provider.resolve_api_key() or "dummy"
 
-    def _openai(self):
+    def _http(self):
         """The client for where the server answers now: another conversation may have revived our common handle."""
         where = (self._handle.base_url, self._key())
         if self._client is not None and where != self._where:
@@ -159,15 +161,14 @@ class Sender:
             self._client = None
         if self._client is None:
             import httpx
-            import openai
 
             own = urlsplit(self._handle.base_url).hostname in _LOOPBACK
             self._where = where
-            self._client = openai.OpenAI(
+            self._client = httpx.Client(
                 base_url=self._handle.base_url,
-                api_key=where[1],
-                max_retries=0,
-                http_client=httpx.Client(trust_env=False) if own else None,  # no proxy between us and this machine
+                headers={"Authorization": f"Bearer {where[1]}", "Content-Type": "application/json"},
+                follow_redirects=True,
+                trust_env=not own,  # no proxy between us and this machine
             )
         return self._client
 
@@ -194,14 +195,6 @@ class Sender:
     def _next_step(self) -> str:
         log = getattr(self._handle, "log_path", None)
         return f"look into the server's log {log}" if log else f"slm providers check {self._provider.name}"
-
-
-def _direct(arguments: dict[str, Any], messages: list[dict]) -> dict[str, Any]:
-    """The arguments with the large parts in `extra_body`: the SDK passes that on as it is, and walks through all others
-    for tens of milliseconds."""
-    large = {"messages": messages} | {key: arguments[key] for key in ("tools",) if key in arguments}
-    rest = {key: value for key, value in arguments.items() if key not in large}
-    return rest | {"extra_body": large | rest.get("extra_body", {})}
 
 
 def _decoded(content: bytes) -> Any:

@@ -25,9 +25,14 @@ _FRAME_BYTES, _FRAME_TOKENS = 8, 4
 _PLAUSIBLE = 8
 """A server's count that is further from ours than this factor is not of the whole prompt (some leave cached tokens
 out), or the answer of a fake."""
+_ENOUGH = 4000
+"""Characters of a conversation by which its tokens per character are known."""
 _KEPT = 8192
 """Messages remembered, about; the oldest are forgotten first."""
 _PROBE = "x"
+
+_GUESSED = 0.05
+"""Part of the prompt that the server counted last, which what came since may be, to be weighed by its bytes alone."""
 
 _Key = str | tuple
 
@@ -50,6 +55,9 @@ class TokenCounter:
         self._user: float | None = None
         self._slope = 1.0 if encode else _LOW
         self._anchor: tuple[float, int] | None = None
+        self._density: float | None = None  # tokens per byte of this conversation's messages
+        self._guesses: dict[_Key, tuple[str, str, list[dict] | None]] = {}  # since the server counted last
+        self._since = 0.0  # tokens of them
 
     def count(self, messages: list[dict], tools: list[dict] | None = None) -> int:
         """Prompt tokens of a request, tools' schemas and the template's frame included."""
@@ -73,7 +81,10 @@ class TokenCounter:
             if abs(grown) > 0.02 * raw:
                 measured = min(max((tokens - counted) / grown, base / 2), base * 2)
                 self._slope = (self._slope + measured) / 2
-        self._anchor = (raw, tokens)
+        self._anchor, self._guesses, self._since = (raw, tokens), {}, 0.0
+        if self._encode is not None and self._density is None:
+            size = sum(len(message.get("content") or "") for message in messages)
+            self._density = max(0.0, raw - self._head_of(messages, tools)) / size if size > _ENOUGH else None
 
     def tokens(self, raw: float) -> int:
         """The corrected count of a prompt that weighs `raw`: the last one learnt, plus the growth since."""
@@ -84,8 +95,7 @@ class TokenCounter:
 
     def raw(self, messages: list[dict], tools: list[dict] | None = None) -> float:
         """Uncorrected weight of a prompt: tokens, or bytes where there is no tokenizer."""
-        system = bool(messages) and messages[0]["role"] == "system"
-        return self._head(system, tools or None) + sum(map(self.weigh, messages))
+        return self._head_of(messages, tools) + sum(map(self.weigh, messages))
 
     def weigh(self, message: dict) -> float:
         """Uncorrected weight of one message, in its place after a task."""
@@ -96,17 +106,44 @@ class TokenCounter:
             key = (text, *((call["function"]["name"], call["function"]["arguments"]) for call in calls))
         weight = self._weights.get(key)
         if weight is None:
+            if self._density is not None and (guess := self._guess(text, calls)) is not None:
+                self._weights[key], self._guesses[key] = guess, (role, text, calls)
+                return guess
             if len(self._weights) >= _KEPT:
                 for old in list(self._weights)[: _KEPT // 2]:
                     del self._weights[old]
             weight = self._weights[key] = self._weight(role, text, calls)
         return weight
 
+    def _guess(self, text: str, calls: list[dict] | None) -> float | None:
+        """A weight by bytes, where that cannot be far off the whole: tokenizing takes a thousand times as long. The
+        server's next count makes it good."""
+        assert self._density is not None and self._anchor is not None
+        size = len(text) + sum(len(f["name"]) + len(f["arguments"]) for f in (call["function"] for call in calls or ()))
+        guess = _FRAME_TOKENS * (1 + len(calls or ())) + size * self._density
+        if self._since + guess > _GUESSED * self._anchor[1]:
+            return None
+        self._since += guess
+        return guess
+
+    def settle(self, margin: float) -> bool:
+        """Weigh exactly what was guessed since the server counted last, where that could differ by `margin` tokens.
+        Whether anything was weighed."""
+        if not self._guesses or self._since < margin:
+            return False
+        for key, what in self._guesses.items():
+            self._weights[key] = self._weight(*what)
+        self._guesses, self._since = {}, 0.0
+        return True
+
     def weigh_text(self, text: str) -> float:
         """Uncorrected weight of a text alone, without a frame."""
         if self._encode is not None:
             return self._encode(text)
         return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+
+    def _head_of(self, messages: list[dict], tools: list[dict] | None) -> float:
+        return self._head(bool(messages) and messages[0]["role"] == "system", tools or None)
 
     def _weight(self, role: str, text: str, calls: list[dict] | None) -> float:
         if self._template is not None:

@@ -76,6 +76,8 @@ def fit(
     """
     cut, view = held(messages, cut)
     tokens = counter.count(view, tools)
+    if limit is not None and counter.settle(abs(limit - tokens)):
+        tokens = counter.count(view, tools)
     new = limit is not None and tokens > limit
     if new:
         assert limit is not None

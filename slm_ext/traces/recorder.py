@@ -106,13 +106,13 @@ class Recorder:
         return {"run_id": self.run_id, "instance_id": self.instance_id, "step": step, "ts": round(time.time(), 3)}
 
     def _entry(self, message: dict, fresh: set[str]) -> MessageEntry:
-        key = (message.get("role"), message.get("content"), repr([v for k, v in message.items() if k != "content"]))
-        known = self._hashed.get(key) if isinstance(message.get("content"), str) else None
+        key = _key(message)
+        known = self._hashed.get(key) if key else None
         if known in self._seen or known in fresh:
-            return MessageEntry(sha256=str(known))
+            return MessageEntry.model_construct(sha256=known, message=None)
         message = self._scrub.value(message)
         sha = _sha(_canonical(message))
-        if isinstance(key[1], str):
+        if key:
             self._hashed[key] = sha
         if sha in self._seen or sha in fresh:
             return MessageEntry(sha256=sha)
@@ -135,8 +135,18 @@ class Recorder:
             part.replace(folder / sha)
         return sha
 
+    def _scrubbed(self, record) -> dict[str, Any]:
+        """The record as data. Messages were scrubbed before they were hashed."""
+        request = getattr(record, "request", None)
+        if request is None:
+            return self._scrub.value(record.model_dump(by_alias=True))
+        data = record.model_dump(by_alias=True, exclude={"request": {"messages"}})
+        entries = [{"sha256": entry.sha256, "message": entry.message} for entry in request.messages]
+        data = self._scrub.value(data)
+        return data | {"request": {"messages": entries} | data["request"]}
+
     def _append(self, record) -> None:
-        line = json.dumps(self._scrub.value(record.model_dump(by_alias=True, exclude_none=False)), ensure_ascii=False)
+        line = json.dumps(self._scrubbed(record), ensure_ascii=False)
         with self.path.open("ab") as file:
             file.write(line.encode("utf-8", "surrogatepass") + b"\n")
             file.flush()
@@ -146,6 +156,22 @@ class Recorder:
         with self.path.open("rb+") as file:
             if file.seek(0, os.SEEK_END) and file.seek(-1, os.SEEK_END) >= 0 and file.read(1) != b"\n":
                 file.write(b"\n")
+
+
+def _key(message: dict) -> tuple | None:
+    """What makes a message of a conversation the one it is; None for one of another shape."""
+    if message.keys() - {"role", "content", "tool_calls", "tool_call_id"} or not isinstance(
+        message.get("content"), str
+    ):
+        return None
+    calls = message.get("tool_calls")
+    try:
+        made = tuple((call["id"], call["function"]["name"], call["function"]["arguments"]) for call in calls or ())
+        key = (message["role"], message["content"], message.get("tool_call_id"), "tool_calls" in message, made)
+        hash(key)
+    except (KeyError, TypeError):
+        return None
+    return key
 
 
 def _canonical(value: Any) -> bytes:

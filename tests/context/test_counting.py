@@ -193,3 +193,31 @@ def test_a_template_that_refuses_one_message_counts_the_others(folders, tmp_path
     folder = make_random_model(tmp_path / "picky", chat_template=picky)
     expected = prompt_tokens(folders["grouped"], CONVERSATIONS["all sorts"], TOOLS)
     assert counter_for(folder).count(CONVERSATIONS["all sorts"], TOOLS) == pytest.approx(expected, rel=0.02)
+
+
+def test_a_small_growth_is_guessed_and_near_the_limit_it_is_weighed():
+    """Tokenizing what came since the server's last count is left out where it cannot matter, and made good where it
+    can."""
+    from slm_ext.context import fit
+    from slm_ext.registry.policies import ContextPolicy
+
+    asked = []
+
+    def encode(text):
+        asked.append(text)
+        return len(text) // 3
+
+    counter = TokenCounter(encode)
+    task = [{"role": "user", "content": "task " * 2000}]
+    counter.learn(task, None, counter.count(task))
+    asked.clear()
+    grown = [*task, {"role": "assistant", "content": "aa bb " * 20}, {"role": "user", "content": "cc dd " * 20}]
+    assert abs(counter.count(grown) - (counter.count(task) + 80)) <= 20 and asked == []
+    assert fit(grown, limit=10_000, policy=ContextPolicy(), counter=counter).tokens and asked == []
+    tight = counter.count(grown) + 10
+    fit(grown, limit=tight, policy=ContextPolicy(), counter=counter)
+    assert len(asked) >= 2
+    large = [*grown, {"role": "assistant", "content": ""}, {"role": "user", "content": "zz " * 2000}]
+    asked.clear()
+    counter.count(large)
+    assert any("zz" in text for text in asked)
