@@ -31,7 +31,7 @@ _KEPT = 8192
 """Messages remembered, about; the oldest are forgotten first."""
 _PROBE = "x"
 
-_GUESSED = 0.05
+_GUESSED = 0.1
 """Part of the prompt that the server counted last, which what came since may be, to be weighed by its bytes alone."""
 
 _Key = str | tuple

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from slm_ext.context.kinds import Kind, failed, kind_of, named_in
@@ -71,11 +72,19 @@ class Conversation:
             message = self.messages[index]
             function = calls.get(message.get("tool_call_id"))
             if function is not None:
-                name, arguments = function["name"], _object(function["arguments"])
+                name = function["name"]
+                arguments, kind = _read_call(name, function["arguments"])
             else:
                 name, arguments = named_in(assistant.get("content") or "")
-            content = message.get("content") or ""
-            yield Result(index, ordinal, name, arguments, kind_of(name, arguments), content)
+                kind = kind_of(name, arguments)
+            yield Result(index, ordinal, name, arguments, kind, message.get("content") or "")
+
+
+@lru_cache(maxsize=4096)
+def _read_call(name: str, arguments: str) -> tuple[dict[str, Any], Kind]:
+    """A call's arguments, not to be changed, and what it is for; the same calls come with every cut."""
+    values = _object(arguments)
+    return values, kind_of(name, values)
 
 
 def size(message: dict) -> int:
