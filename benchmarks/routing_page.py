@@ -35,7 +35,9 @@ _CALLS = """
 - **Tokenizer**: every provider counts with flywheel-tiny's, and has counted all but the last exchange before.
   **Each its own**: a provider that is asked again has to count what it was not shown meanwhile.
 - **Of that**: the steps of a call with nothing to cut, with the tokenizer. *Count* is the size of the whole
-  conversation, for the router; *client and JSON* is the OpenAI client, from `create` to the request's bytes.
+  conversation, for the router; *client and JSON* writes the body and takes it through the HTTP client.
+- What is above the goal is the tokenizer: a result of 3,000 characters takes flywheel-tiny's 2 ms. What came since the
+  server's last count is weighed by its bytes where it is less than a tenth of the prompt, so most calls do without.
 - **The record** is written when the answer is in.
 
 ## Tokens prefilled over a run

@@ -25,6 +25,8 @@ _FRAME_BYTES, _FRAME_TOKENS = 8, 4
 _PLAUSIBLE = 8
 """A server's count that is further from ours than this factor is not of the whole prompt (some leave cached tokens
 out), or the answer of a fake."""
+_SHORT = 240
+"""Characters up to which a text is weighed by its bytes in any case: a notice for what was left out, a short result."""
 _ENOUGH = 4000
 """Characters of a conversation by which its tokens per character are known."""
 _KEPT = 8192
@@ -121,7 +123,7 @@ class TokenCounter:
         assert self._density is not None and self._anchor is not None
         size = len(text) + sum(len(f["name"]) + len(f["arguments"]) for f in (call["function"] for call in calls or ()))
         guess = _FRAME_TOKENS * (1 + len(calls or ())) + size * self._density
-        if self._since + guess > _GUESSED * self._anchor[1]:
+        if size > _SHORT and self._since + guess > _GUESSED * self._anchor[1]:
             return None
         self._since += guess
         return guess
