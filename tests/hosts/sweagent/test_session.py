@@ -40,6 +40,24 @@ def test_a_session_lives_as_long_as_the_run(config):
     assert session._sessions == {}
 
 
+def test_a_flags_address_and_key_are_what_the_run_asks_with(config):
+    with session.serving(config(options={"api_base": "http://127.0.0.1:8/v1", "api_key": "flagkey"})):
+        handle = session.current(MODEL).pool.open("here")
+        assert (handle.base_url, handle.token) == ("http://127.0.0.1:8/v1", "flagkey")
+
+
+def test_a_routers_providers_keep_what_a_file_says_of_one_model(config):
+    made = config(model="slm/team", options={"temperature": 0.0})
+    made.slm_providers = {
+        "one": {"model": "m", "api_base": "http://127.0.0.1:9/v1", "temperature": 0.7},
+        "two": {"model": "n", "api_base": "http://127.0.0.1:8/v1", "temperature": 0.6},
+        "team": {"default": "one", "fallback": ["two"]},
+    }
+    with session.serving(made):
+        team = session.current(made.agent.model).team
+        assert [one.temperature for one in team.providers.values()] == [0.7, 0.6]
+
+
 def test_a_session_ends_with_a_run_that_raises(config):
     with pytest.raises(ZeroDivisionError), session.serving(config()):
         raise ZeroDivisionError
