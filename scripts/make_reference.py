@@ -3,7 +3,8 @@
     python scripts/make_reference.py [--check]
 
 A page is written by hand; what lies between `<!-- generated: NAME -->` and `<!-- end -->` is replaced. `--check` writes
-nothing and exits with 1 where a page is out of date. What the parts are made of: `reference_parts.py`.
+nothing and exits with 1 where a page is out of date. The parts are in `reference_parts.py`, their tables in
+`reference_tables.py`.
 """
 
 from __future__ import annotations

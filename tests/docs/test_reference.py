@@ -13,7 +13,7 @@ from .snippets import ROOT, pages
 
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from reference_parts import fields_of
+from reference_tables import fields_of
 
 FIELDS = {
     "providers.md": {
