@@ -115,3 +115,18 @@ def test_the_bar_of_a_terminal(terminal, absent):
     code, shown = terminal("pull", "own", typed="")
     assert code == 0, shown
     assert "━" in shown and "kB" in shown and "files verified" in shown
+
+
+def test_a_router_means_all_its_managed_providers(slm, providers, environ, tmp_path, hub):
+    providers(
+        "slm_providers:\n"
+        "  own: {model: org/model, server: {engine: plain}}\n"
+        "  others: {model: m, api_base: 'http://127.0.0.1:9/v1'}\n"
+        "  crew: {default: own, fallback: [others]}\n"
+    )
+    environ.update(hub.environ(tmp_path / "cache"))
+    done = slm("pull", "crew", "--json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["name"] == "crew" and [one["model"] for one in document["members"]] == ["org/model"]
+    assert Path(document["members"][0]["path"]).is_dir()
