@@ -123,6 +123,7 @@ class Call:
             tools=self.request.arguments.get("tools"),
             sampling=self.request.sampling,
             chat_template_kwargs=turn.provider.chat_template_kwargs or None,
+            prompt_sha=_prompt_sha(self.raw),
             validation=Validation(
                 parsed=bool(reply and reply.parsed),
                 schema_ok=bool(reply and reply.call),
@@ -158,6 +159,13 @@ class Call:
                 allowed=f"max_input_tokens: {limit}",
                 next_step="choose a provider with a larger window, or a smaller step limit",
             )
+
+
+def _prompt_sha(raw: dict[str, Any] | None) -> str | None:
+    """The hash of the rendered prompt, which our own engine tells beside its answer."""
+    own = (raw or {}).get("slm")
+    sha = own.get("prompt_sha") if isinstance(own, dict) else None
+    return sha if isinstance(sha, str) else None
 
 
 def _plain(identity: Any) -> dict[str, Any]:

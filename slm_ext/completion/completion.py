@@ -12,7 +12,6 @@ from slm_ext.completion.grounding import Grounding
 from slm_ext.completion.memory import Memory
 from slm_ext.completion.pool import Pool
 from slm_ext.completion.reply import Reply
-from slm_ext.completion.view import outgoing, restore_rejected
 from slm_ext.errors import (
     BudgetSpent,
     CompletionError,
@@ -26,6 +25,7 @@ from slm_ext.errors import (
 )
 from slm_ext.registry import StopPolicy, Team
 from slm_ext.routing import Action, Choice, Known, NobodyLeft, RouteState, decide, read_actions, read_signals, stop
+from slm_ext.toolcalls.view import outgoing, restore_rejected
 from slm_ext.traces import Recorder
 
 __all__ = ["Completion", "check_styles"]

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from slm_ext.completion.sender import Sender
-from slm_ext.completion.view import in_text, with_note, with_system
 from slm_ext.context import ContextEvent, Cut, counter_for, fit, held
 from slm_ext.errors import ContextOverflow
 from slm_ext.toolcalls import wire_format
+from slm_ext.toolcalls.view import in_text, with_note, with_system
 
 __all__ = ["Lane", "Sight"]
 

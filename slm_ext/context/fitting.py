@@ -63,7 +63,7 @@ def fit(
     or stay together. Only as the last resort are results of the last exchange, or that failure, truncated.
 
     Args:
-        messages: the conversation as `completion.view.outgoing` gives it. Not changed.
+        messages: the conversation as `toolcalls.view.outgoing` gives it. Not changed.
         limit: most tokens of the prompt; None: unknown, and nothing new is cut.
         policy: strategies, in their order, and how far to come down.
         cut: what this reader is not shown since earlier calls. What of it is not of this conversation is forgotten.

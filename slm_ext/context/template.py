@@ -9,22 +9,54 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Template", "read_template"]
+__all__ = ["Template", "read_template", "template_source"]
 
-Template = Callable[[list[dict], list[dict] | None], str]
-"""(messages, tools) → the prompt's text, up to where the assistant speaks."""
+
+class Template:
+    """A chat template. It raises what it likes.
+
+    Args:
+        template: Jinja's.
+        tokens: `bos_token` and its like.
+        peeks: whether a loop of it may ask what comes next, or how much; or carry something behind its end.
+    """
+
+    def __init__(self, template: Any, tokens: dict[str, str], peeks: bool = True):
+        self._template, self._tokens, self.peeks = template, tokens, peeks
+
+    def __call__(self, messages: list[dict], tools: list[dict] | None, **arguments: Any) -> str:
+        """The prompt's text, up to where the assistant speaks; with `add_generation_prompt=False` the conversation
+        alone. Arguments are the template's own."""
+        return "".join(self.pieces(messages, tools, **arguments))
+
+    def pieces(self, messages: Sequence[dict], tools: list[dict] | None, **arguments: Any) -> Iterator[str]:
+        """The same text, each piece as soon as the template has written it."""
+        given = {"add_generation_prompt": True, **self._tokens, **arguments}
+        return self._template.generate(messages=messages, tools=tools or None, **given)
+
+
+_BACK = ("first", "index", "index0", "previtem", "depth", "depth0")
+"""What a loop knows without looking ahead."""
+_METHODS = frozenset(dir(dict))
 
 
 def read_template(folder: Path) -> Template | None:
-    """The chat template of a model folder: `chat_template.jinja`, else the one in `tokenizer_config.json`.
+    """The chat template of a model folder.
 
     Returns:
         None where there is none, or none that Jinja can read. The template itself raises what it likes.
     """
+    source, tokens = template_source(folder)
+    return _compiled(source, tokens) if source else None
+
+
+def template_source(folder: Path) -> tuple[str | None, dict[str, str]]:
+    """(text of the chat template, special tokens that it may write) of a model folder: `chat_template.jinja`, else the
+    one in `tokenizer_config.json`."""
     try:
         config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -34,7 +66,7 @@ def read_template(folder: Path) -> Template | None:
         source = (folder / "chat_template.jinja").read_text(encoding="utf-8")
     except (OSError, ValueError):
         source = _named(config.get("chat_template"))
-    return _compiled(source, _special_tokens(config)) if source else None
+    return source, _special_tokens(config)
 
 
 def _named(source: Any) -> str | None:
@@ -76,9 +108,15 @@ def _compiled(source: str, tokens: dict[str, str]) -> Template | None:
     def raise_exception(message: str) -> None:
         raise TemplateError(message)
 
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols", Generation]
-    )
+    class Sandbox(ImmutableSandboxedEnvironment):
+        """Jinja looks for an attribute first and for a key then; messages are mappings, and most looks would raise."""
+
+        def getattr(self, obj: Any, attribute: str) -> Any:
+            if type(obj) is dict and attribute not in _METHODS:
+                return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
+            return super().getattr(obj, attribute)
+
+    environment = Sandbox(trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols", Generation])
     environment.filters["tojson"] = _tojson
     functions = {"raise_exception": raise_exception, "strftime_now": _strftime_now}
     try:
@@ -86,10 +124,11 @@ def _compiled(source: str, tokens: dict[str, str]) -> Template | None:
     except TemplateError:
         return None
 
-    def render(messages: list[dict], tools: list[dict] | None) -> str:
-        return template.render(messages=messages, tools=tools or None, add_generation_prompt=True, **tokens)
-
-    return render
+    tree = environment.parse(source)
+    looks = [node for node in tree.find_all(nodes.Name) if node.name == "loop"]
+    back = [node for node in tree.find_all(nodes.Getattr) if node.node in looks and node.attr in _BACK]
+    carries = any(node.name == "namespace" for node in tree.find_all(nodes.Name))
+    return Template(template, tokens, peeks=carries or len(back) < len(looks))
 
 
 def _strftime_now(form: str) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from slm_ext.errors import UsageError
 
-__all__ = ["read_calls", "read_lines"]
+__all__ = ["read_calls", "read_lines", "resolved"]
 
 
 def read_calls(path: Path | str, *, resolve: bool = True) -> list[dict]:
@@ -27,7 +28,7 @@ def read_calls(path: Path | str, *, resolve: bool = True) -> list[dict]:
     if not path.is_file():
         raise UsageError(f"read the call records {path}", seen="no such file", allowed="a calls.jsonl of a run")
     records = list(read_lines(path))
-    return _resolved(records, path) if resolve else records
+    return resolved(records, path) if resolve else records
 
 
 def read_lines(path: Path) -> Iterator[dict]:
@@ -42,30 +43,52 @@ def read_lines(path: Path) -> Iterator[dict]:
                 yield record
 
 
-def _resolved(records: list[dict], path: Path) -> list[dict]:
-    blobs, messages = path.parent / "blobs", {}
+def resolved(
+    records: list[dict], path: Path, earlier: Iterable[dict] = (), blobs: dict[str, Any] | None = None
+) -> list[dict]:
+    """The records with every message and the tools in place of the references; equal ones are one object.
+
+    Args:
+        path: of the file; the blobs lie beside it.
+        earlier: further records of the file, in which messages may stand.
+        blobs: those read already; filled.
+
+    Raises:
+        UsageError: a message or blob is not there.
+    """
+    blobs = {} if blobs is None else blobs
+    messages: dict[str, dict] = {}
 
     def blob(sha: str) -> str:
         try:
-            return (blobs / sha).read_bytes().decode("utf-8", "surrogatepass")
+            return (path.parent / "blobs" / sha).read_bytes().decode("utf-8", "surrogatepass")
         except OSError as error:
             raise UsageError(f"read the call records {path}", seen=f"blob {sha} is missing ({error})") from None
 
+    def once(key: Any, make: Callable[[], Any]) -> Any:
+        if key not in blobs:
+            blobs[key] = make()
+        return blobs[key]
+
+    for record in (*earlier, *records):
+        if record["kind"] != "call":
+            continue
+        for entry in record["request"]["messages"]:
+            if (message := entry["message"]) is not None:
+                if (sha := message.get("content_blob")) is not None:
+                    rest = {k: v for k, v in message.items() if k != "content_blob"}
+                    message = rest | {"content": once(sha, lambda sha=sha: blob(sha))}
+                messages[entry["sha256"]] = message
     for record in records:
         if record["kind"] != "call":
             continue
         request = record["request"]
-        for entry in request["messages"]:
-            if (message := entry["message"]) is not None:
-                if "content_blob" in message:
-                    message = {k: v for k, v in message.items() if k != "content_blob"}
-                    message["content"] = blob(entry["message"]["content_blob"])
-                messages[entry["sha256"]] = message
         try:
             request["messages"] = [messages[entry["sha256"]] for entry in request["messages"]]
         except KeyError as error:
             raise UsageError(
                 f"read the call records {path}", seen=f"message {error} is referred to, not there"
             ) from None
-        request["tools"] = json.loads(blob(request["tools_sha"])) if request["tools_sha"] else None
+        sha = request["tools_sha"]
+        request["tools"] = once(("tools", sha), lambda sha=sha: json.loads(blob(sha))) if sha else None
     return records

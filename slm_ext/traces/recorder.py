@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -26,8 +27,9 @@ class Recorder:
         run_id, instance_id: stand in every line.
         secrets: values never to be written, see `Scrubber`.
 
-    Every method may be called from several threads. An `OSError` (disk full) is the caller's to handle; the lines
-    before it are whole.
+    Every method may be called from several threads, but one recorder at a time writes a file. An `OSError` (disk full)
+    names the file and is the caller's to handle; the lines before it are whole, and so is the next one. A kill tears
+    one line at most, which a reader passes over.
     """
 
     def __init__(self, path: Path | str, run_id: str, instance_id: str, *, secrets: Iterable[str | None] = ()):
@@ -35,7 +37,9 @@ class Recorder:
         self._scrub = Scrubber(secrets)
         self._lock = threading.Lock()
         self._seen: set[str] = set()
-        self._hashed: dict[Any, str] = {}  # message → its hash: a conversation comes again at every step
+        # Message → its hash and whether it was scrubbed: a conversation comes again at every step.
+        self._hashed: dict[Any, tuple[str, bool]] = {}
+        self._tools: tuple[bytes, str, bool] | None = None  # those of the last call, their blob, likewise
         self._steps: dict[str, int] = {}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if self.path.exists():
@@ -43,7 +47,6 @@ class Recorder:
                 if record["kind"] == "call":
                     self._steps[record["call_id"]] = record["step"]
                     self._seen |= {m["sha256"] for m in record["request"]["messages"]}
-            self._end_torn_line()
 
     def call(
         self,
@@ -69,13 +72,17 @@ class Recorder:
         """
         with self._lock:
             fresh: set[str] = set()
+            entries = [self._entry(message, fresh) for message in messages]
+            tools_sha, tools_changed = self._tools_blob(tools) if tools else (None, False)
+            template, template_changed = self._scrub_value(chat_template_kwargs)
             request = RequestRecord(
-                messages=[self._entry(message, fresh) for message in messages],
+                messages=[entry for entry, _ in entries],
                 sampling=sampling or {},
-                chat_template_kwargs=chat_template_kwargs,
-                tools_sha=self._blob(_canonical(self._scrub.value(tools))) if tools else None,
+                chat_template_kwargs=template,
+                tools_sha=tools_sha,
                 prompt_sha=prompt_sha,
                 prompt_tokens=usage.get("in"),
+                scrubbed=tools_changed or template_changed or any(changed for _, changed in entries),
             )
             stamp = self._stamp(step)
             record = CallRecord(**stamp, call_id=call_id, request=request, validation=validation, usage=usage, **fields)
@@ -105,34 +112,51 @@ class Recorder:
     def _stamp(self, step: int) -> dict[str, Any]:
         return {"run_id": self.run_id, "instance_id": self.instance_id, "step": step, "ts": round(time.time(), 3)}
 
-    def _entry(self, message: dict, fresh: set[str]) -> MessageEntry:
+    def _entry(self, message: dict, fresh: set[str]) -> tuple[MessageEntry, bool]:
+        """How the message stands in the line, and whether scrubbing changed it."""
         key = _key(message)
-        known = self._hashed.get(key) if key else None
-        if known in self._seen or known in fresh:
-            return MessageEntry.model_construct(sha256=known, message=None)
-        message = self._scrub.value(message)
+        sha, changed = self._hashed.get(key, (None, False)) if key else (None, False)
+        if sha in self._seen or sha in fresh:
+            return MessageEntry.model_construct(sha256=sha, message=None), changed
+        message, changed = self._scrub_value(message)
         sha = _sha(_canonical(message))
         if key:
-            self._hashed[key] = sha
+            self._hashed[key] = sha, changed
         if sha in self._seen or sha in fresh:
-            return MessageEntry(sha256=sha)
+            return MessageEntry(sha256=sha), changed
         fresh.add(sha)
         if message.get("role") == "system" and isinstance(message.get("content"), str):
             rest = {k: v for k, v in message.items() if k != "content"}
             message = {**rest, "content_blob": self._blob(message["content"].encode("utf-8", "surrogatepass"))}
-        return MessageEntry(sha256=sha, message=message)
+        return MessageEntry(sha256=sha, message=message), changed
+
+    def _tools_blob(self, tools: list[dict]) -> tuple[str, bool]:
+        """The blob of the tools, and whether scrubbing changed them."""
+        sent = _canonical(tools)
+        if self._tools is None or self._tools[0] != sent:
+            kept, changed = self._scrub_value(tools)
+            self._tools = sent, self._blob(_canonical(kept)), changed
+        return self._tools[1:]
+
+    def _scrub_value(self, value: Any) -> tuple[Any, bool]:
+        """The value without secrets, and whether it had any."""
+        kept = self._scrub.value(value)
+        return kept, kept != value and _canonical(kept) != _canonical(value)
 
     def _blob(self, data: bytes) -> str:
+        """Its hash. The file is there as a whole or not at all."""
         sha = _sha(data)
         folder = self.path.parent / "blobs"
         if not (folder / sha).exists():
             folder.mkdir(exist_ok=True)
             part = folder / f".{sha}.{os.getpid()}"
-            with part.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(folder / sha)
+            try:
+                _write(part, data, os.O_TRUNC)
+                part.replace(folder / sha)
+            except OSError:
+                part.unlink(missing_ok=True)
+                raise
+            _sync_folder(folder)
         return sha
 
     def _scrubbed(self, record) -> dict[str, Any]:
@@ -147,15 +171,48 @@ class Recorder:
 
     def _append(self, record) -> None:
         line = json.dumps(self._scrubbed(record), ensure_ascii=False)
-        with self.path.open("ab") as file:
-            file.write(line.encode("utf-8", "surrogatepass") + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        new = not self.path.exists()
+        _write(self.path, line.encode("utf-8", "surrogatepass") + b"\n", os.O_APPEND)
+        if new:
+            _sync_folder(self.path.parent)
 
-    def _end_torn_line(self) -> None:
-        with self.path.open("rb+") as file:
-            if file.seek(0, os.SEEK_END) and file.seek(-1, os.SEEK_END) >= 0 and file.read(1) != b"\n":
-                file.write(b"\n")
+
+def _write(path: Path, data: bytes, how: int) -> None:
+    """Write all of `data` to the disk, or nothing. The file's last line is ended first, where a kill has torn it.
+
+    Args:
+        how: `os.O_APPEND` or `os.O_TRUNC`.
+
+    Raises:
+        OSError: names the file.
+    """
+    file = os.open(path, os.O_RDWR | os.O_CREAT | how | getattr(os, "O_BINARY", 0), 0o666)
+    try:
+        size = os.lseek(file, 0, os.SEEK_END)
+        if size:
+            os.lseek(file, -1, os.SEEK_END)
+            data = data if os.read(file, 1) == b"\n" else b"\n" + data
+        try:
+            left = memoryview(data)
+            while left:
+                left = left[os.write(file, left) :]
+            os.fsync(file)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                os.ftruncate(file, size)
+            raise OSError(error.errno, os.strerror(error.errno or 0), str(path)) from error
+    finally:
+        os.close(file)
+
+
+def _sync_folder(folder: Path) -> None:
+    """See to it that the names in the folder outlast a crash of the machine, where the system can."""
+    if os.name == "posix":
+        place = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(place)
+        finally:
+            os.close(place)
 
 
 def _key(message: dict) -> tuple | None:

@@ -42,9 +42,12 @@ class RequestRecord(_Record):
     tools_sha: str | None = None
     """The blob with the tools' schemas as sent."""
     prompt_sha: str | None = None
-    """Of the rendered prompt; None where the server does not tell and nothing rendered it here."""
+    """Of the prompt as it was rendered and sent; None where the server does not tell: our own engine does."""
     prompt_tokens: int | None = None
     """As the server counted them."""
+    scrubbed: bool = False
+    """Whether a secret or a home folder was replaced in what the prompt is made of: messages, tools or template
+    arguments. `prompt_sha` is then not that of the prompt as it stands here."""
 
 
 class Usage(_Record):

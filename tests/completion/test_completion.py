@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from slm_ext.errors import ContextOverflow, FormatRejected
-from slm_ext.testing.openai_server import FakeOpenAI, tool_call
+from slm_ext.errors import ContextOverflow, FormatRejected, SlmError
+from slm_ext.testing.openai_server import FakeOpenAI, Fault, tool_call
 from slm_ext.toolcalls import ToolCall, render_qwen3_coder
 from slm_ext.traces import read_calls
 
@@ -187,6 +187,51 @@ def test_the_record_of_a_call(tmp_path):
     assert record["validation"]["parsed"] and record["validation"]["schema_ok"]
     text = (tmp_path / "calls.jsonl").read_text()
     assert "s3cret-token" not in text and "abcdefgh" not in text
+
+
+@pytest.mark.parametrize(
+    ("own", "recorded"),
+    [({"prompt_sha": "ab12"}, "ab12"), ({}, None), ("?", None), (None, None), ({"prompt_sha": 7}, None)],
+)
+def test_the_prompts_hash_is_the_engines(tmp_path, own, recorded):
+    body = {"choices": [{"message": READ, "finish_reason": "tool_calls"}], "slm": own}
+    ask([body], tmp_path)
+    [record] = read_calls(tmp_path)
+    assert record["request"]["prompt_sha"] == recorded and record["request"]["scrubbed"] is False
+
+
+def test_a_request_with_a_key_in_it_is_recorded_as_scrubbed(tmp_path):
+    messages = [MESSAGES[0], {"role": "user", "content": "the token is s3cret-token"}]
+    _, server = ask([READ], tmp_path, messages)
+    [record] = read_calls(tmp_path)
+    assert record["request"]["scrubbed"] is True
+    assert record["request"]["messages"][-1]["content"] == "the token is [secret]"
+    assert server.requests[0]["messages"][-1] == messages[-1]  # what is sent stays as it is
+
+
+def test_every_request_is_in_the_records_whatever_became_of_it(tmp_path):
+    """Accepted, drawn again, rejected, tried again, too long, and never answered."""
+    too_long = Fault(status=400, body='{"error": "maximum context length is 10 tokens"}')
+    replies = [READ, "no", Fault(status=503), READ, "no", "no", too_long, Fault(status=400, body="no")]
+    with FakeOpenAI(replies) as server:
+        asked = completion(server.base_url, tmp_path / "calls.jsonl", resample={"draws": 1})
+        ends = []
+        for number in range(5):
+            try:
+                asked.complete([MESSAGES[0], {"role": "user", "content": f"Fix bug {number}."}])
+                ends.append("ok")
+            except SlmError as error:
+                ends.append(type(error).__name__)
+    calls = read_calls(tmp_path)
+    assert ends == ["ok", "ok", "FormatRejected", "ContextOverflow", "ProviderDown"]
+    assert [call["validation"]["status"] for call in calls] == [
+        "ok", "resampled", "ok", "resampled", "rejected", "overflow", "provider_down",
+    ]  # fmt: skip
+    assert sum(call["attempts"] for call in calls) == len(server.requests) == 8
+    sent = [request["messages"] for request in server.requests]
+    assert [call["request"]["messages"] for call in calls for _ in range(call["attempts"])] == sent
+    answered = [call["raw_response"] is not None for call in calls]
+    assert answered == [call["validation"]["status"] in ("ok", "resampled", "rejected") for call in calls]
 
 
 def test_a_prompt_beyond_the_window_is_not_sent(tmp_path):

@@ -25,12 +25,12 @@ TOOL = {"role": "tool", "tool_call_id": "1", "content": "done\n  indented"}
 TOOLS = [{"type": "function", "function": {"name": "submit", "parameters": {"type": "object", "properties": {}}}}]
 
 
-def write_call(recorder, messages, call_id="a", step=1, **fields):
+def write_call(recorder, messages, call_id="a", step=1, tools=TOOLS, **fields):
     return recorder.call(
         call_id=call_id,
         step=step,
         messages=messages,
-        tools=TOOLS,
+        tools=tools,
         sampling={"temperature": 0},
         validation=Validation(parsed=True, schema_ok=True),
         usage={"in": 10, "out": 2, "cached": 4, "latency_s": 0.5},
@@ -86,6 +86,43 @@ def test_secrets_are_in_no_file(recorder):
     everything = b"".join(p.read_bytes() for p in recorder.path.parent.rglob("*") if p.is_file())
     assert b"k3y-of-mine" not in everything and b"sk-abc" not in everything and b"anything" not in everything
     assert read_calls(recorder.path)[0]["request"]["messages"][0]["content"] == "key [secret]"
+
+
+def test_a_request_says_whether_scrubbing_changed_it(recorder):
+    secret, home = USER | {"content": "use k3y-of-mine"}, TOOL | {"content": "1 passed in /home/kim/repo"}
+    changed = [
+        ("plain", [SYSTEM, USER], TOOLS, None),
+        ("secret", [SYSTEM, secret], TOOLS, None),
+        ("secret again", [SYSTEM, secret], TOOLS, None),
+        ("its result", [SYSTEM, USER, ASSISTANT, home], TOOLS, None),
+        ("plain again", [SYSTEM, USER], TOOLS, None),
+        ("tools", [SYSTEM, USER], [{"type": "function", "function": {"name": "/home/kim/x"}}], None),
+        ("template", [SYSTEM, USER], TOOLS, {"key": "k3y-of-mine"}),
+        ("as it would be", [SYSTEM, USER | {"content": "use [secret]"}], TOOLS, None),
+        ("no text", [{"role": "user", "content": [{"text": "k3y-of-mine"}]}], TOOLS, None),
+    ]
+    for name, messages, tools, template in changed:
+        write_call(recorder, messages, call_id=name, tools=tools, chat_template_kwargs=template)
+    again = Recorder(recorder.path, "run-1", "task-1", secrets=["k3y-of-mine"])
+    write_call(again, [SYSTEM, secret], call_id="secret later")
+    told = {record["call_id"]: record["request"]["scrubbed"] for record in read_calls(recorder.path)}
+    assert [name for name, scrubbed in told.items() if not scrubbed] == ["plain", "plain again", "as it would be"]
+    records = {record["call_id"]: record["request"] for record in read_calls(recorder.path)}
+    assert records["its result"]["messages"][-1]["content"] == "1 passed in ~/repo"
+    assert records["secret later"]["messages"] == records["as it would be"]["messages"]
+    assert b"kim" not in b"".join(p.read_bytes() for p in recorder.path.parent.rglob("*") if p.is_file())
+
+
+def test_a_prompt_with_a_home_in_it_stays_of_one_piece(recorder):
+    """The path that the model was shown is the one that its call names, and the result comes from."""
+    path, called = "/home/kim/repo/a.py", json.loads(json.dumps(ASSISTANT))
+    called["tool_calls"][0]["function"] = {"name": "read_file", "arguments": json.dumps({"path": path})}
+    user, tool = USER | {"content": f"Fix {path}"}, TOOL | {"content": f"{path}: lines 1-2"}
+    write_call(recorder, [SYSTEM, user, called, tool])
+    [record] = read_calls(recorder.path)
+    _, user, called, tool = record["request"]["messages"]
+    assert json.loads(called["tool_calls"][0]["function"]["arguments"]) == {"path": "~/repo/a.py"}
+    assert (user["content"], tool["content"]) == ("Fix ~/repo/a.py", "~/repo/a.py: lines 1-2")
 
 
 @pytest.mark.parametrize("cut", [1, 40, 400])

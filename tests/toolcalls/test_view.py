@@ -2,15 +2,31 @@
 
 import itertools
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slm_ext.completion.view import in_text, outgoing, restore_rejected
 from slm_ext.toolcalls import FORMATS
+from slm_ext.toolcalls.view import in_text, outgoing, restore_rejected, settled
+from slm_ext.traces import find_traces
 
-from .parts import TOOLS
+TOOLS = [
+    {
+        "type": "function",
+        "function": {
+            "name": name,
+            "description": f"Does {name}.",
+            "parameters": {
+                "type": "object",
+                "properties": {key: {"type": "string"} for key in keys},
+                "required": keys,
+            },
+        },
+    }
+    for name, keys in (("read_file", ["path"]), ("edit_line", ["path", "line", "old", "new"]), ("submit", []))
+]
 
 
 def system(text="s"):
@@ -135,6 +151,21 @@ def test_any_history_alternates(messages):
 @settings(max_examples=300, deadline=None)
 def test_the_view_of_a_view_is_the_same(messages):
     assert outgoing(outgoing(messages)) == outgoing(messages)
+
+
+@given(st.lists(anything, max_size=9))
+@settings(max_examples=300, deadline=None)
+def test_what_is_settled_is_sent_as_it_is(messages):
+    if settled(messages):
+        assert outgoing(messages) == messages
+
+
+def test_what_was_sent_is_settled():
+    runs = Path(__file__).parents[1] / "data" / "runs"
+    prompts = [turn.answer.prompt for trace in find_traces([runs]) for turn in trace.turns if turn.answer.prompt]
+    assert len(prompts) > 50 and all(settled(list(prompt)) for prompt in prompts)
+    broken = [{**prompts[0][0]}, {"role": "assistant", "content": "first"}, *prompts[0][1:]]
+    assert not settled(broken) and not settled(list(prompts[0][:1])) and not settled([])
 
 
 @given(st.lists(anything, max_size=7))

@@ -11,9 +11,10 @@ import json
 from functools import lru_cache
 from typing import Any
 
-from slm_ext.toolcalls import ToolCall, WireFormat, wire_format
+from slm_ext.toolcalls.call import ToolCall
+from slm_ext.toolcalls.formats import WireFormat, wire_format
 
-__all__ = ["in_text", "outgoing", "restore_rejected", "with_note", "with_system"]
+__all__ = ["in_text", "outgoing", "restore_rejected", "settled", "with_note", "with_system"]
 
 GO_ON = "Go on."
 START = "Start."
@@ -28,6 +29,43 @@ def outgoing(messages: list[dict]) -> list[dict]:
     Calls that nobody answered, or whose arguments cannot be sent, become text.
     """
     return _alternate(_paired([_plain(message) for message in messages]))
+
+
+def settled(messages: list[dict]) -> bool:
+    """Whether `outgoing` gives these very messages back; True only where that is plain to see."""
+    before: str | None = None
+    waiting: list[str] = []
+    for message in messages:
+        role, content = message.get("role"), message.get("content")
+        if role not in _AFTER or before not in _AFTER[role] or not isinstance(content, str):
+            return False
+        if (role == "tool") != bool(waiting) or _sendable(content) is not content:
+            return False
+        if role == "tool":
+            if message.get("tool_call_id") != waiting.pop(0) or len(message) != 3:
+                return False
+        elif len(message) == 3 and role == "assistant":
+            waiting = [call["id"] for call in message.get("tool_calls") or () if _is_sent(call)]
+            if not waiting or len(set(waiting)) != len(message["tool_calls"]):
+                return False
+        elif len(message) != 2:
+            return False
+        before = role
+    return not waiting and before in ("user", "tool")
+
+
+_AFTER: dict[Any, tuple[str | None, ...]] = {
+    "system": (None,),
+    "user": (None, "system", "assistant"),
+    "assistant": ("user", "tool"),
+    "tool": ("assistant", "tool"),
+}
+"""Role → what it may follow."""
+
+
+def _is_sent(call: Any) -> bool:
+    """Whether a call is written as it is sent."""
+    return isinstance(call, dict) and bool(call.get("id")) and _call(call) == call
 
 
 def in_text(messages: list[dict], tools: list[dict], wire: WireFormat) -> list[dict]:
