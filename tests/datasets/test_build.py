@@ -1,0 +1,195 @@
+"""A build from recorded runs: what it holds, that it is the same bytes each time, and that a kill loses nothing."""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from slm_ext.datasets import BuildConfig, build_dataset
+from slm_ext.datasets.executors import LocalExecutor
+from slm_ext.errors import UsageError
+
+RUNS = Path(__file__).parents[1] / "data" / "runs"
+SOLVED = [RUNS / "mini-inventory", RUNS / "mini-playlist", RUNS / "mini-redrawn"]
+CONFIG = BuildConfig(unlabelled="keep")
+
+
+def built(out: Path, paths=SOLVED, workers: int = 1, **settings):
+    executor = LocalExecutor(workers)
+    try:
+        return build_dataset(paths, out, CONFIG.model_copy(update=settings), executor=executor)
+    finally:
+        executor.close()
+
+
+def digests(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def rows_of(folder: Path, name: str = "train") -> list[dict]:
+    return [json.loads(line) for line in (folder / f"{name}.jsonl").read_text().splitlines()]
+
+
+def test_every_trained_turn_is_a_row_whose_prompt_is_the_served_one(tmp_path):
+    manifest = built(tmp_path / "out")
+    counts = manifest.counts
+    assert counts["read"]["in"] == len(SOLVED) and not manifest.unreadable
+    assert counts["render"]["in"] == counts["render"]["out"] == counts["steps"]["out"] > 20
+    assert counts["prompts"] == {"byte for byte as served": counts["render"]["out"]}
+    lines = [row for name in ("train", "valid") for row in rows_of(tmp_path / "out", name)]
+    assert len(lines) == sum(counts["rows"].values()) == counts["check"]["out"]
+    for row in lines:
+        assert row["messages"][-1]["role"] == "assistant" and row["messages"][-1]["tool_calls"]
+        assert {tool["function"]["name"] for tool in row["tools"]} >= {"edit_line", "submit"}
+        assert all(
+            isinstance(c["function"]["arguments"], dict) for m in row["messages"] for c in m.get("tool_calls", [])
+        )
+
+
+def test_where_a_row_comes_from_stands_line_by_line(tmp_path):
+    built(tmp_path / "out")
+    about = [json.loads(line) for line in (tmp_path / "out/provenance/train.jsonl").read_text().splitlines()]
+    for row, origin in zip(rows_of(tmp_path / "out"), about, strict=True):
+        [step] = origin["steps"]
+        assert row["messages"][-1]["tool_calls"][0]["function"]["name"] == step["tool"]
+        assert step["as_served"] is True and step["target_tokens"] > 0
+        assert origin["split"] == "train" and origin["source"].endswith("calls.jsonl") and "/" not in origin["instance"]
+
+
+def test_the_same_build_gives_the_same_bytes(tmp_path):
+    """Another folder, another number of processes, inputs copied elsewhere: nothing of that is in the result."""
+    for run in SOLVED:
+        shutil.copytree(run, tmp_path / "copies" / run.name)
+    shutil.copytree(tmp_path / "copies", tmp_path / "again")
+    built(tmp_path / "one", [tmp_path / "copies"], workers=1, exports=("pairs", "kto", "fixes"))
+    built(tmp_path / "two", [tmp_path / "again"], workers=2, exports=("pairs", "kto", "fixes"))
+    one, two = digests(tmp_path / "one"), digests(tmp_path / "two")
+    assert one.pop(".build") != two.pop(".build"), "other places"
+    assert one == two and "manifest.json" in one and "exports/kto.jsonl" in one
+
+
+def test_the_seed_changes_the_order_and_nothing_else(tmp_path):
+    for seed in (1, 2):
+        built(tmp_path / str(seed), seed=seed)
+    texts = [sorted((tmp_path / s / f"{n}.jsonl").read_text() for n in ("train", "valid")) for s in "12"]
+    lines = [sorted("".join(text).splitlines()) for text in texts]
+    assert texts[0] != texts[1] and lines[0] == lines[1]
+
+
+def test_curriculum_begins_with_what_is_easy(tmp_path):
+    built(tmp_path / "out", order="curriculum")
+    about = [json.loads(line) for line in (tmp_path / "out/provenance/train.jsonl").read_text().splitlines()]
+    steps = {}
+    for origin in about:
+        steps.setdefault(origin["episode"], []).append(origin)
+    firsts = [origin["episode"] for origin in about]
+    assert firsts == sorted(firsts, key=firsts.index), "an easier run's rows come before those of a harder one"
+    lengths = [sum(o["prompt_tokens"] + o["target_tokens"] for o in origin["steps"]) for origin in about]
+    assert lengths[0] == min(lengths)
+
+
+def test_a_finished_dataset_is_given_back_and_another_is_refused(tmp_path):
+    first = built(tmp_path / "out")
+    before = digests(tmp_path / "out")
+    assert built(tmp_path / "out") == first and digests(tmp_path / "out") == before
+    with pytest.raises(UsageError, match="another dataset") as caught:
+        built(tmp_path / "out", seed=7)
+    assert "--out" in caught.value.next_step and digests(tmp_path / "out") == before
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.txt").write_text("mine")
+    with pytest.raises(UsageError, match="files that are no dataset"):
+        built(tmp_path / "notes")
+    assert (tmp_path / "notes" / "a.txt").read_text() == "mine"
+
+
+def test_without_a_row_the_reasons_are_told(tmp_path):
+    with pytest.raises(UsageError, match="1 no_verdict") as caught:
+        built(tmp_path / "out", [RUNS / "sweagent-inventory"], unlabelled="drop")
+    assert "--unlabelled keep" in caught.value.next_step
+    with pytest.raises(UsageError, match="unresolved") as caught:
+        built(tmp_path / "other", [RUNS / "mini-stalled"])
+    assert "--unresolved steps" in caught.value.next_step
+
+
+def test_unresolved_runs_contribute_their_good_steps(tmp_path):
+    manifest = built(tmp_path / "out", [RUNS / "mini-bookings", RUNS / "mini-stalled"], unresolved="steps")
+    assert manifest.counts["labels"]["unresolved"] == 2
+    assert (
+        manifest.counts["steps"]["out"] < manifest.counts["steps"]["in"] and sum(manifest.counts["rows"].values()) > 0
+    )
+
+
+def test_the_same_run_on_the_other_host_is_a_duplicate(tmp_path):
+    manifest = built(tmp_path / "out", [*SOLVED, RUNS / "sweagent-inventory"])
+    assert manifest.counts["dedup"] == {"in": 4, "duplicate": 1, "out": 3}
+
+
+def test_only_one_kind_of_work(tmp_path):
+    manifest = built(tmp_path / "out", subtasks=("edit",))
+    assert set(manifest.counts["subtasks"]) == {"edit"}
+
+
+def test_what_cannot_be_read_is_told_and_the_rest_is_used(tmp_path):
+    for run in SOLVED:
+        shutil.copytree(run, tmp_path / "in" / run.name)
+    (tmp_path / "in" / "torn.traj").write_text('{"trajectory": [{"action": "ls"')
+    manifest = built(tmp_path / "out", [tmp_path / "in"])
+    [(file, offset, cause)] = manifest.unreadable
+    assert file == "torn.traj" and offset > 0 and "JSON" in cause
+    assert manifest.counts["read"]["unreadable"] == 1 and "torn.traj" in (tmp_path / "out/README.md").read_text()
+
+
+@pytest.mark.parametrize("form", ["openai", "axolotl", "trl"])
+def test_other_trainers_get_one_row_for_a_conversation(tmp_path, form):
+    manifest = built(tmp_path / "out", format=form)
+    assert manifest.counts["render"]["out"] > sum(manifest.counts["rows"].values()) >= 3
+    assert all("messages" in row for row in rows_of(tmp_path / "out"))
+
+
+BUILD = """
+import sys
+from pathlib import Path
+from slm_ext.datasets import BuildConfig, build_dataset
+from slm_ext.datasets.executors import LocalExecutor
+config = BuildConfig(unlabelled="keep", exports=("kto",))
+build_dataset([Path(sys.argv[1])], Path(sys.argv[2]), config, executor=LocalExecutor(1))
+"""
+
+
+MOMENTS = [
+    ".work/*/.episodes-*", ".work/*/gathered-00000.*", ".work/*/gathered-00002.*", ".work/*/rendered-00000.*",
+    ".work/*/rendered-00002.*", ".work/*/written-*", "train.jsonl", "provenance/train.jsonl", ".work/*/exported-*",
+    "README.md",
+]  # fmt: skip
+"""Files whose coming a build is killed at."""
+
+
+def test_a_killed_build_goes_on_and_ends_as_if_nothing_had_happened(tmp_path):
+    """Killed again and again, from its first file to its last; each time the same command goes on."""
+    for number in range(150):
+        shutil.copytree(SOLVED[number % len(SOLVED)], tmp_path / "in" / f"run-{number:03d}")
+    script = tmp_path / "build.py"
+    script.write_text(BUILD)
+    command = [sys.executable, str(script), str(tmp_path / "in")]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    subprocess.run([*command, str(tmp_path / "whole")], check=True, env=env)
+    out, killed = tmp_path / "killed", []
+    for moment in MOMENTS:
+        process = subprocess.Popen([*command, str(out)], env=env)
+        while process.poll() is None and not any(out.glob(moment)):
+            pass
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            killed.append(moment)
+        process.wait()
+        assert process.returncode in (0, -signal.SIGKILL)
+    subprocess.run([*command, str(out)], check=True, env=env)
+    assert len(killed) >= 5, killed
+    assert digests(out) == digests(tmp_path / "whole")
