@@ -4,7 +4,8 @@
 
 Two kinds of cases. *Labelled*: conversations written by hand, each step with what a careful engineer would do next; a
 third of them, by a hash of the conversation's name, is held out. *Recorded*: runs of both hosts, each step with the
-kind of the action that came next. A run may do what no careful engineer would.
+kind of the action that came next. A run may do what no careful engineer would. Runs of `scripts/record_runs.py` are
+not among them: they were made to go wrong.
 """
 
 from __future__ import annotations
@@ -27,6 +28,10 @@ from slm_ext.traces import read_calls
 __all__ = ["Case", "accuracy", "held_out", "labelled", "main", "recorded"]
 
 DATA = Path(__file__).parents[1] / "tests" / "data"
+RUNS = (
+    "mini-bookings", "mini-inventory", "mini-playlist", "mini-redrawn", "mini-rejected", "mini-stalled",
+    "sweagent-inventory", "sweagent-playlist",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -57,10 +62,10 @@ def labelled() -> list[Case]:
 def recorded() -> list[Case]:
     """The cases of the recorded runs, named RUN/STEP: every call that was taken."""
     cases = []
-    for run in sorted((DATA / "runs").iterdir()):
-        for record in read_calls(run):
+    for run in RUNS:
+        for record in read_calls(DATA / "runs" / run):
             if record["kind"] == "call" and record["validation"]["status"] == "ok" and record["tool_calls"]:
-                cases.append(_recorded(run.name, record))
+                cases.append(_recorded(run, record))
     return cases
 
 

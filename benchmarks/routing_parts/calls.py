@@ -10,9 +10,9 @@ from typing import Any
 from figures import compared, row, times
 
 from slm_ext.completion.request import build_request
-from slm_ext.completion.view import outgoing, restore_rejected
 from slm_ext.context import Cut
 from slm_ext.routing import Known, RouteState, decide, read_actions, read_signals
+from slm_ext.toolcalls.view import outgoing, restore_rejected
 
 from . import records
 from .growing import COUNTERS, KINDS, MESSAGES, grown

@@ -11,10 +11,10 @@ from serving_parts.client import ask
 from serving_parts.servers import Bench
 
 from slm_ext.completion.lane import Lane, Sight
-from slm_ext.completion.view import outgoing
 from slm_ext.registry.provider import Provider
 from slm_ext.registry.router import Style
 from slm_ext.serving import ServerHandle
+from slm_ext.toolcalls.view import outgoing
 
 from .history import TOOLS
 from .processors import History, cache_control, last_n_observations, same_as_sweagent, sent

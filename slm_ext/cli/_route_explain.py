@@ -19,9 +19,9 @@ _CHARS = 60
 def show(traj: str, flags) -> int:
     """Print the explanation of one run."""
     from slm_ext.routing.replaying.explanation import explain
-    from slm_ext.traces import read_conversations
+    from slm_ext.traces import read_traces
 
-    runs = read_conversations(traj)
+    runs = read_traces(traj)
     run = runs[-1]
     explained = explain(run)
     rows = explained.rows

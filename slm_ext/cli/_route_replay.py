@@ -22,11 +22,11 @@ def show_replay(flags) -> int:
     """Print the comparison of all runs."""
     from slm_ext.registry import load_registry
     from slm_ext.routing.replaying.comparison import PROXY, compare
-    from slm_ext.traces import find_conversations
+    from slm_ext.traces import find_traces
 
     team = load_registry().team(flags.router)
     given = list(_given(flags.recorded_by or [], team))
-    runs = find_conversations(flags.traj)
+    runs = find_traces(flags.traj)
     marked = [(run, next((name for name, glob in given if _matches(run.source, glob)), None)) for run in runs]
     compared = compare(
         team, marked, small=flags.small, large=flags.large, seed=flags.seed, progress=_Progress(len(runs), flags.quiet)

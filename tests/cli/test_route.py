@@ -2,11 +2,13 @@
 
 import json
 import shutil
-from pathlib import Path
 
 import pytest
 
-RUNS = Path(__file__).parents[1] / "data" / "runs"
+from tests.routing import parts
+from tests.routing.parts import RUNS
+
+COUNTED = [str(RUNS / name) for name in parts.COUNTED]
 ROUTER = """
     slm_providers:
       big: {model: big, api_base: "http://127.0.0.1:9/v1"}
@@ -131,7 +133,7 @@ def test_what_cannot_be_done_is_told(slm, words, said):
 
 def test_runs_are_decided_again(slm, providers):
     providers(ROUTER)
-    done = slm("route", "replay", str(RUNS), "--router", "crew")
+    done = slm("route", "replay", *COUNTED, "--router", "crew")
     assert done.returncode == 0, done.stderr
     rows = done.stdout.splitlines()
     assert len(rows) > 9 and rows[6].split()[:5] == ["inventory-da112a76", "flywheel-tiny", "no", "18", "5/17"]
@@ -174,7 +176,7 @@ def test_a_curve_where_both_models_tried(slm, providers, both):
 
 
 def test_a_provider_is_a_team_of_one(slm):
-    document = json.loads(slm("route", "replay", str(RUNS), "--router", "flywheel-tiny", "--json").stdout)
+    document = json.loads(slm("route", "replay", *COUNTED, "--router", "flywheel-tiny", "--json").stdout)
     assert document["steps"]["agreement"] == 1 and document["large"] is None
     assert document["curve"] is None and "nobody to escalate to" in document["why_no_curve"]
 

@@ -1,8 +1,17 @@
-"""Teams and signals for the tests of this room."""
+"""Teams, signals and recorded runs for the tests of this room."""
+
+from pathlib import Path
 
 from slm_ext.registry.provider import Provider
 from slm_ext.registry.router import Router, Team
 from slm_ext.routing import RouteState, Signals
+
+RUNS = Path(__file__).parents[1] / "data" / "runs"
+COUNTED = (
+    "mini-bookings", "mini-inventory", "mini-playlist", "mini-redrawn", "mini-rejected", "mini-stalled",
+    "sweagent-inventory", "sweagent-playlist",
+)  # fmt: skip
+"""The runs that the numbers in these tests are counted on: all of flywheel-tiny alone."""
 
 
 def provider(name, **fields):

@@ -1,16 +1,16 @@
 """Many runs together: which can be set against each other, and what is said where none can."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from slm_ext.errors import UsageError
 from slm_ext.routing.replaying.comparison import compare
-from slm_ext.traces import find_conversations
+from slm_ext.traces import find_traces
+from tests.routing import parts
 from tests.routing.parts import provider, team
 
-RUNS = find_conversations([Path(__file__).parents[2] / "data" / "runs"])
+RUNS = find_traces(parts.RUNS / name for name in parts.COUNTED)
 TINY = team("flywheel-tiny large", fallback=["large"])
 
 

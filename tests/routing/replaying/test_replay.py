@@ -18,8 +18,8 @@ from slm_ext.routing.replaying.replay import replay
 from slm_ext.routing.replaying.stalling import PATIENCE, stall_of
 from slm_ext.routing.replaying.thresholds import LEVELS, SETTINGS, SWEEP, first_escalations, with_thresholds
 from slm_ext.testing.openai_server import FakeOpenAI, Fault, tool_call
-from slm_ext.traces import Recorder, find_conversations, read_conversations
-from tests.routing.parts import provider, team
+from slm_ext.traces import Recorder, find_traces, read_file, read_traces
+from tests.routing.parts import RUNS, provider, team
 
 
 def tool(name, **properties):
@@ -27,7 +27,6 @@ def tool(name, **properties):
     return {"type": "function", "function": {"name": name, "description": name, "parameters": parameters}}
 
 
-RUNS = Path(__file__).parents[2] / "data" / "runs"
 MESSAGES = [{"role": "system", "content": "You fix bugs."}, {"role": "user", "content": "Fix it."}]
 TEXT, NUMBER = {"type": "string"}, {"type": "integer"}
 TOOLS = [
@@ -90,7 +89,7 @@ def play(folder, members, script, *, host="mini", fine=False, **router):
 
 
 def decided(folder, crew):
-    [run] = read_conversations(folder)
+    [run] = read_traces(folder)
     return run, replay(crew, situations(run))
 
 
@@ -158,7 +157,7 @@ def test_a_prompt_that_overflowed_goes_where_it_went(tmp_path):
 
 
 def recorded(name):
-    [run] = read_conversations(RUNS / name)
+    [run] = read_traces(RUNS / name)
     return situations(run)
 
 
@@ -220,7 +219,7 @@ def test_standing_still_takes_as_many_turns_as_the_stop_policy_looks_at():
     assert stall.step - stall.since_step == PATIENCE - 1
 
 
-@pytest.mark.parametrize("run", find_conversations([RUNS]), ids=lambda run: run.source.parent.name)
+@pytest.mark.parametrize("run", find_traces([RUNS]), ids=lambda run: run.source.parent.name)
 def test_the_first_escalation_of_a_setting_is_the_earliest_of_its_triggers(run):
     read = situations(run)
     first = first_escalations(TINY, read)
@@ -230,7 +229,7 @@ def test_the_first_escalation_of_a_setting_is_the_earliest_of_its_triggers(run):
 
 
 def test_a_more_patient_setting_never_escalates_earlier():
-    for run in find_conversations([RUNS]):
+    for run in find_traces([RUNS]):
         first = first_escalations(TINY, situations(run))
         turns = [first.of(setting) for setting in SWEEP]
         known = [len(run.turns) if turn is None else turn for turn in turns]
@@ -238,9 +237,8 @@ def test_a_more_patient_setting_never_escalates_earlier():
 
 
 def test_the_prompt_is_estimated_where_nobody_counted_it():
-    from slm_ext.traces.from_hosts import read_sweagent
-
-    sizes = [now.prompt_tokens for now in situations(read_sweagent(RUNS / "sweagent-playlist" / "playlist.traj"))]
+    [run] = read_file(RUNS / "sweagent-playlist" / "playlist.traj")
+    sizes = [now.prompt_tokens for now in situations(run)]
     assert sizes == sorted(sizes) and sizes[0] > 0
     counted = [now.prompt_tokens for now in recorded("sweagent-playlist")]
     assert all(0.3 < size / true < 3 for size, true in zip(sizes, counted, strict=True))
