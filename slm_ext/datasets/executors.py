@@ -14,7 +14,7 @@ from slm_ext.errors import MissingExtra, UsageError
 __all__ = ["Executor", "LocalExecutor", "RayExecutor", "executor_named"]
 
 
-_PRELOADED = ("slm_ext.datasets.gathering", "slm_ext.datasets.emitting", "datasketch")
+_PRELOADED = ("slm_ext.datasets.gathering", "slm_ext.datasets.emitting")
 """Imported once for all processes."""
 
 

@@ -4,11 +4,12 @@ import random
 
 import msgspec
 import pytest
+from datasketch import MinHash
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slm_ext.datasets.deduplication import deduplicate
-from slm_ext.datasets.fingerprints import PERMUTATIONS, Fingerprint, fingerprint, signature, sketch
+from slm_ext.datasets.fingerprints import PERMUTATIONS, Fingerprint, _shingles, fingerprint, signature, sketch
 from slm_ext.datasets.summary import Summary, summarize
 from tests.datasets.episodes import bash, episode, recorded
 
@@ -157,3 +158,12 @@ def test_what_is_kept_of_an_episode_is_small():
         made = summarize(episode(*steps, issue=issue))
         assert len(msgspec.msgpack.encode(made)) < most
     assert len(made.fingerprint.actions) == 4 * PERMUTATIONS
+
+
+@given(text=st.lists(st.sampled_from(["a", "b", "edit", "file", "é", "x1", ";"]), max_size=40).map(" ".join))
+def test_signatures_are_datasketchs(text):
+    shingles = _shingles(text).tolist()
+    made = MinHash(num_perm=PERMUTATIONS, hashfunc=int, scheme="affine32")
+    made.update_batch(shingles)
+    expected = made.hashvalues.astype("<u4").tobytes() if shingles else b""
+    assert signature(text) == expected

@@ -70,7 +70,7 @@ def test_rejected_replies_are_shown_and_not_trained(name, tmp_path, target):
     rejected = [call for call in calls_of(name) if call["validation"]["status"] == "rejected"]
     rules = [call["validation"]["rejection"]["rule"] for call in rejected]
     assert rules == (["unknown_argument", "malformed"] if name.endswith("requery") else ["truncated", "truncated"])
-    rows, about, counts = built(name, tmp_path, "openai")
+    rows, _, counts = built(name, tmp_path, "openai")
     assert counts["steps"]["format_error"] == len(rejected)
     parts = [part for row in rows for part in marked_text("openai", row, target)]
     shown = "".join(text for text, trained in parts if not trained)
@@ -100,7 +100,7 @@ def test_an_elided_prompt_begins_a_conversation_of_its_own(name, tmp_path):
 def test_a_run_ended_by_its_cost_gives_its_good_steps_and_no_draw_that_was_thrown_away(name, tmp_path):
     draws = [call for call in calls_of(name) if call["validation"]["status"] == "resampled"]
     assert len(draws) == 2
-    rows, about, counts = built(name, tmp_path)
+    rows, about, _ = built(name, tmp_path)
     steps = [place["steps"][0]["step"] for place in about]
     assert len(steps) == len(set(steps)) <= 4
     assert {place["verdict"] for place in about} == {False if name.startswith("mini") else None}

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from slm_ext.traces.readers.messages import text_of
+from slm_ext.traces.readers.repeats import MORE, without_repeats
 
 __all__ = [
     "NULL",
@@ -60,6 +61,8 @@ class Step(msgspec.Struct):
     response: Any = None
     thought: Any = None
     query: msgspec.Raw = NULL
+    more: msgspec.Raw = msgspec.field(default=NULL, name=MORE)
+    """In place of `query`: what was sent beyond that of the step before."""
     messages: msgspec.Raw = NULL
     extra_info: msgspec.Raw = NULL
 
@@ -88,8 +91,12 @@ def stepped(raw: bytes) -> Stepped | None:
     """The document, where it is a `.traj` of the usual shape."""
     if b'"trajectory"' not in raw[:_HEAD]:
         return None
+    shorter, lists = without_repeats(raw)
     try:
-        return _STEPPED.decode(raw)
+        found = _STEPPED.decode(shorter)
+        if lists and lists != sum(given(step.query) or given(step.more) for step in found.trajectory):
+            return _STEPPED.decode(raw)
+        return found
     except (ValueError, RecursionError):
         return None
 

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
+
 from slm_ext.traces.readers.values import mapping
 from slm_ext.traces.trace import Message
 
@@ -49,10 +51,17 @@ def taken(calls: Iterable[dict[str, Any]] | None) -> dict[str, Any]:
     function = first.get("function") or {}
     arguments = function.get("arguments")
     try:
-        arguments = json.loads(arguments) if isinstance(arguments, str) else arguments
+        arguments = _decoded(arguments) if isinstance(arguments, str) else arguments
     except (ValueError, RecursionError):
         arguments = {"": arguments}
     return {"tool": str(function.get("name") or ""), "arguments": arguments if isinstance(arguments, dict) else {}}
+
+
+def _decoded(text: str) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except (ValueError, RecursionError):
+        return json.loads(text)  # reads what Python writes beyond the standard
 
 
 def _call(call: dict[str, Any]) -> dict[str, Any]:

@@ -57,7 +57,7 @@ class History:
         self.replies: list[Taken] = []
         self._at = 0
         for raw in document.raw_items("history"):
-            entry, message = decode(raw), prompts.message(raw)
+            entry, message = prompts.entry(raw)
             if message["role"] == "assistant" and not entry.get("is_demo"):
                 self.replies.append(Taken(entry, message))
             else:
@@ -98,7 +98,7 @@ def answers(document: Document, history: History, prompts: Prompts) -> Iterator[
     steps = map(_step, document.raw_items("trajectory")) if known is None else iter(known)
     first = next(steps, None)
     every = steps if first is None else chain([first], steps)
-    if first is not None and given(first.query):
+    if first is not None and (given(first.query) or given(first.more)):
         return _by_query(every, history, prompts)
     if first is not None and given(first.messages):
         return _by_messages(every, history, prompts)
@@ -108,7 +108,8 @@ def answers(document: Document, history: History, prompts: Prompts) -> Iterator[
 def _by_query(steps: Iterable[Step], history: History, prompts: Prompts) -> Iterator[Answer]:
     held: Answer | None = None
     for step in steps:
-        prompt = prompts.read(step.query) if given(step.query) else None
+        prompt = prompts.go_on(step.more) if given(step.more) else None
+        prompt = prompts.read(step.query) if given(step.query) else prompt
         empty = prompt is not None and not any(message["content"] for message in prompt)
         answer = Answer(step, None, None if empty else prompt, gave_up=empty or _gave_up(step))
         if held is not None:
@@ -181,5 +182,5 @@ def _step(raw: msgspec.Raw | bytes) -> Step:
 
 
 _STEP = msgspec.json.Decoder(Step)
-_NAMES = {one.name for one in msgspec.structs.fields(Step)}
+_NAMES = {one.name for one in msgspec.structs.fields(Step) if one.name == one.encode_name}
 _RAW = {"query", "messages", "extra_info"}
