@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
-from slm_ext.datasets.rendering.words import _SETTLED, word_counter
+from slm_ext.datasets.rendering.words import _GPT2, _SETTLED, in_ascii, word_counter
 from slm_ext.paths import tiny_model_dir
 from tests.datasets.models import CORPUS
 
@@ -142,3 +144,24 @@ def test_settled_characters_are_the_same_everywhere():
 )
 def test_others_have_no_counter(tokenizer):
     assert word_counter(json.loads(tokenizer().to_str()), len, len) is None
+
+
+O200K = (
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t)?|\p{N}{1,3}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+
+
+@pytest.mark.parametrize("pattern", [_GPT2, QWEN, LLAMA, O200K], ids=["gpt2", "qwen", "llama", "o200k"])
+@settings(max_examples=300, deadline=None)
+@given(text=st.text(st.characters(max_codepoint=127), max_size=30))
+def test_patterns_match_the_same_in_ascii(pattern, text):
+    translated = in_ascii(pattern)
+    assert translated is not None
+    pieces = [match.group() for match in re.compile(translated, re.ASCII).finditer(text)]
+    assert pieces == [match.group() for match in regex.compile(pattern).finditer(text)]
+
+
+@pytest.mark.parametrize("pattern", [r"\p{Han}", r"\p{Lo}+", r"[a-z&&[^b]]", r"\b", r"\P{L}", r"\x20"])
+def test_other_patterns_are_not_translated(pattern):
+    assert in_ascii(pattern) is None
