@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 
 from slm_ext.datasets.fingerprints import PERMUTATIONS
 from slm_ext.datasets.summary import Summary
@@ -50,24 +50,22 @@ class _Known:
     """
 
     def __init__(self, threshold: float):
-        from datasketch import MinHashLSH
-
         self._least = threshold * PERMUTATIONS - 1e-9
-        self._index = MinHashLSH(num_perm=PERMUTATIONS, params=_bands(threshold))
-        self._signatures: dict[Hashable, bytes] = {}
+        number, size = _bands(threshold)
+        self._spans = [(4 * size * band, 4 * size * (band + 1)) for band in range(number)]
+        self._alike: dict[tuple[int, bytes], list[bytes]] = {}
 
     def __contains__(self, signature: bytes) -> bool:
-        if not signature:
-            return False
-        return any(
-            _equal(signature, self._signatures[i]) >= self._least for i in self._index.query(_minhash(signature))
-        )
+        alike = {known for part in self._parts(signature) for known in self._alike.get(part, ())}
+        return any(_equal(signature, known) >= self._least for known in alike)
 
     def add(self, signature: bytes) -> None:
-        if signature:
-            number = len(self._signatures)
-            self._signatures[number] = signature
-            self._index.insert(number, _minhash(signature), check_duplication=False)
+        for part in self._parts(signature):
+            self._alike.setdefault(part, []).append(signature)
+
+    def _parts(self, signature: bytes) -> list[tuple[int, bytes]]:
+        """What is looked for; nothing of an empty signature."""
+        return [(begin, signature[begin:end]) for begin, end in self._spans] if signature else []
 
 
 def _bands(threshold: float) -> tuple[int, int]:
@@ -81,10 +79,3 @@ def _bands(threshold: float) -> tuple[int, int]:
 
 def _equal(one: bytes, other: bytes) -> int:
     return sum(one[i : i + 4] == other[i : i + 4] for i in range(0, len(one), 4))
-
-
-def _minhash(signature: bytes):
-    import numpy
-    from datasketch import MinHash
-
-    return MinHash(num_perm=PERMUTATIONS, hashvalues=numpy.frombuffer(signature, dtype="<u4"), scheme="affine32")

@@ -122,10 +122,10 @@ def render(decided: Decided, config: BuildConfig, renderer: Renderer) -> Rendere
         for episode, split in zip(read_episodes(work, decided.number), decided.splits, strict=True):
             if not split:
                 continue
-            made = _rows(episode, renderer, counts, found)
+            made, hasher = _rows(episode, renderer, counts, found), _Hasher()
             for group, line in written(config.format, made):
                 raw = encoder.encode(line) + b"\n"
-                shas = [_sha(row.prompt) for _, row in group]
+                shas = [hasher.sha(row.prompt) for _, row in group]
                 about = encoder.encode(_provenance(episode, group, shas, split)) + b"\n"
                 said = b"".join(sha + _sha(row.target) for sha, (_, row) in zip(shas, group, strict=True))
                 found.lines.append(
@@ -144,6 +144,20 @@ def render(decided: Decided, config: BuildConfig, renderer: Renderer) -> Rendere
     part.write_bytes(msgspec.msgpack.encode(found))
     part.replace(done)
     return found
+
+
+class _Hasher:
+    """SHA-256 of texts that go on from each other, as prompts do: what they share is hashed once."""
+
+    def __init__(self) -> None:
+        self._text, self._begun = "", hashlib.sha256()
+
+    def sha(self, text: str) -> bytes:
+        if not text.startswith(self._text):
+            self._text, self._begun = "", hashlib.sha256()
+        self._begun.update(text[len(self._text) :].encode("utf-8", "surrogatepass"))
+        self._text = text
+        return self._begun.digest()
 
 
 def _sha(text: str) -> bytes:

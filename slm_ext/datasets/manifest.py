@@ -16,7 +16,7 @@ from slm_ext.errors import UsageError
 
 __all__ = ["Manifest", "read_manifest", "require_manifest", "versions", "write_json"]
 
-_PACKAGES = ("slm-ext", "tokenizers", "jinja2", "datasketch", "msgspec")
+_PACKAGES = ("slm-ext", "tokenizers", "jinja2", "regex", "msgspec")
 """What the bytes of a dataset depend on."""
 
 

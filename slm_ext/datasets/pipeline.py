@@ -89,8 +89,9 @@ def build(
         UsageError: inputs that are not there, a folder with something else in it, no row left, or more rows than
             `max_audit_drops` that cannot be rendered.
     """
-    if find_spec("datasketch") is None:
-        raise MissingExtra("datasketch", "data", "build a dataset")
+    for package in ("numpy", "regex"):
+        if find_spec(package) is None:
+            raise MissingExtra(package, "data", "build a dataset")
     own = executor is None
     executor = executor or LocalExecutor()
     try:

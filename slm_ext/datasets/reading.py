@@ -81,7 +81,10 @@ def _exchange(turn: Turn) -> list[dict[str, Any]]:
     call = turn.answer
     if not call.tool:
         return []
-    function = {"name": call.tool, "arguments": json.dumps(call.arguments)}
+    said = next(iter((call.reply or {}).get("tool_calls") or ()), None)
+    known = said is not None and said["function"]["name"] == call.tool
+    arguments = said["function"]["arguments"] if said is not None and known else json.dumps(call.arguments)
+    function = {"name": call.tool, "arguments": arguments}
     made = {"role": "assistant", "content": "", "tool_calls": [{"id": "1", "type": "function", "function": function}]}
     return [made, {"role": "tool", "tool_call_id": "1", "content": turn.observation or ""}]
 

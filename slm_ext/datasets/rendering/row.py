@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from slm_ext.context import counter_for, fit
+from slm_ext.context import TokenCounter, counter_for, fit
 from slm_ext.datasets.config import BuildConfig
 from slm_ext.datasets.episode import Episode, Step
 from slm_ext.datasets.rendering.prefixes import Prefixes
@@ -67,20 +67,24 @@ class Renderer:
         self.limit = min(config.max_tokens or target.window, target.window)
         self._fit = config.too_long == "fit"
         self._policy = ContextPolicy()
-        self._counter = counter_for(target.folder)
+        self._counter: TokenCounter | None = None
         self._prefixes: dict[bool, Prefixes | None] = {}
         self._tools: list[dict] | None = None
         self._known: dict[int, tuple[Message, Message]] = {}
+        self._settled: list[int] = []
 
     def begin(self, episode: Episode) -> None:
         """Get ready for the trained steps of an episode: most of their prompts begin the last one, which is rendered
         once for all of them, where the template allows it."""
-        self._prefixes = {}
+        self._prefixes, self._settled = {}, []
         steps = episode.trained
         if len(steps) < _WORTHWHILE:
             return
         try:
-            shown = list(map(self._spoken, self.sent(episode, steps[-1])))
+            sent = self.sent(episode, steps[-1])
+            if settled(sent):
+                self._settled = steps[-1].prompt
+            shown = list(map(self._spoken, sent))
             self._tools = episode.tools.get(steps[-1].tools or "")
             self._prefixes = {
                 True: self.target.prefixes(shown, self._tools, answer=True),
@@ -134,7 +138,16 @@ class Renderer:
     def sent(self, episode: Episode, step: Step) -> list[Message]:
         """The prompt of a step as it was sent, or would be."""
         given = episode.prompt(step)
-        return given if episode.form == "slm-calls" or settled(given) else outgoing(given)
+        if episode.form == "slm-calls" or self._begins_settled(episode, step) or settled(given):
+            return given
+        return outgoing(given)
+
+    def _begins_settled(self, episode: Episode, step: Step) -> bool:
+        """Whether it is what stands before an answer in a prompt that is settled."""
+        size = len(step.prompt)
+        if size >= len(self._settled) or step.prompt != self._settled[:size]:
+            return False
+        return episode.messages[self._settled[size]]["role"] == "assistant"
 
     def _rendered(self, messages: list[Message], reply: Message, tools: list[dict] | None) -> Row:
         shown = list(map(self._spoken, messages))
@@ -183,6 +196,7 @@ class Renderer:
             raise RowRefused("too_long", f"{size} tokens")
         messages = [_sent(message) for message in row.messages]
         limit = self.limit - row.target_tokens
+        self._counter = self._counter or counter_for(self.target.folder)
         for _ in range(_FITTINGS):
             try:
                 fitted = fit(messages, limit=limit, policy=self._policy, counter=self._counter, tools=row.tools)
@@ -220,7 +234,7 @@ class Renderer:
         if self.target.wire is None:
             raise RowRefused("unknown_wire", "the model's form of a call cannot be read back")
         parsed = self.target.wire.parse(self.target.said(row.answer), row.tools)
-        made = [(c["function"]["name"], json.loads(c["function"]["arguments"])) for c in calls]
+        made = [(c["function"]["name"], c["function"]["arguments"]) for c in row.reply["tool_calls"]]
         read = [(call.name, call.arguments) for call in parsed.calls]
         if parsed.rejection is not None or not _equal(made, read, row.tools):
             raise RowRefused("other_action", f"{made} is read back as {read}"[:300])
@@ -239,9 +253,16 @@ def _object(function: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(arguments, str):
         return function
     try:
-        return function | {"arguments": json.loads(arguments or "{}")}
+        return function | {"arguments": _decoded(arguments or "{}")}
     except ValueError:
         raise RowRefused("bad_arguments", arguments[:100]) from None
+
+
+def _decoded(text: str) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except (ValueError, RecursionError):
+        return json.loads(text)  # reads what Python writes beyond the standard
 
 
 def _sent(message: Message) -> Message:
