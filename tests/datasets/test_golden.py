@@ -62,7 +62,9 @@ def test_rows_show_what_was_served_and_train_what_was_accepted(name, tmp_path, t
         assert (step["prompt_tokens"], step["target_tokens"]) == (len(before), len(tokens) - len(before))
         if "\ufffd" not in prompt:  # bytes that are no text were served as the tokens that were drawn
             assert step["prompt_tokens"] == call["usage"]["in"]
-        assert target._tokenizer.decode(tokens[len(before) :], skip_special_tokens=False) == whole[len(prompt) :]
+        assert (
+            target.vocabulary.tokenizer.decode(tokens[len(before) :], skip_special_tokens=False) == whole[len(prompt) :]
+        )
 
 
 @pytest.mark.parametrize("name", [name for name in GOLDEN if name.endswith(("requery", "truncated"))])

@@ -99,7 +99,7 @@ def test_added_tokens_are_known_where_no_token_spans_the_border(target_of, name,
 def test_a_wrong_count_by_words_is_noticed_and_given_up(tmp_path):
     """A post-processor adds nothing here, but a pattern that `regex` reads in another way would count wrong."""
     target = Target(TINY)
-    target._words = lambda text: 1
+    target.vocabulary._words = lambda text: 1
     text = "<|im_start|>user\nseveral words here<|im_end|>"
     assert [target.tokens(text), target.tokens(text + text)] == [len(target.ids(text)), len(target.ids(text + text))]
 
