@@ -14,13 +14,17 @@ from datasets_parts.measuring import measured
 from datasets_parts.trajectories import model_folder, write
 
 _CONVERT = "reading and converting alone, over SWE-smith's conversion"
-_BUILD = "the whole pipeline, over SWE-smith's bare conversion"
+_BUILD = {
+    "openai": "the whole pipeline, a row a conversation as theirs, over SWE-smith's bare conversion",
+    "mlx": "the whole pipeline, a row a trained turn, over SWE-smith's bare conversion",
+}
 
 
 def rows(quick: bool, tell: Callable[[str], None]) -> list[dict[str, Any]]:
     if not os.environ.get("SWESMITH_ROOT"):
         why = "SWESMITH_ROOT is not set"
-        return [skipped(_CONVERT, "×", 5, why, "higher"), skipped(_BUILD, "×", 1, why, "higher")]
+        goals = {_CONVERT: 5, **dict.fromkeys(_BUILD.values(), 1)}
+        return [skipped(title, "×", goal, why, "higher") for title, goal in goals.items()]
     count, pairs = (60, 1) if quick else (2000, 3)
     with tempfile.TemporaryDirectory(prefix="slm-bench-") as name:
         folder = Path(name)
@@ -40,7 +44,8 @@ def rows(quick: bool, tell: Callable[[str], None]) -> list[dict[str, Any]]:
             return measure
 
         made = []
-        for title, goal, what, more in ((_CONVERT, 5, "convert", ()), (_BUILD, 1, "build", (model,))):
+        builds = [(title, 1, "build", (model, form)) for form, title in _BUILD.items()]
+        for title, goal, what, more in [(_CONVERT, 5, "convert", ()), *builds]:
             ratio, detail = pairwise(speed(what, *more), speed("swesmith"), pairs)
             made.append(row(title, ratio, "×", goal, "higher", files=count, bytes_each=round(size), **detail))
         return made

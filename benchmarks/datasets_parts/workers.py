@@ -1,6 +1,6 @@
 """What is measured, each in a process of its own: prints one JSON object with runs, seconds and peak memory.
 
-python -m datasets_parts.workers convert|build|swesmith FOLDER OUT [MODEL]
+python -m datasets_parts.workers convert|build|swesmith FOLDER OUT [MODEL [FORMAT]]
 """
 
 from __future__ import annotations
@@ -53,12 +53,12 @@ def convert_part(part: tuple[int, list[Path], Path]) -> int:
     return done
 
 
-def build(folder: Path, out: Path, model: str) -> dict[str, Any]:
+def build(folder: Path, out: Path, model: str, form: str = "mlx") -> dict[str, Any]:
     """The whole pipeline: judged, masked, deduplicated, tokens counted, checked."""
     from slm_ext.datasets import BuildConfig, build_dataset
 
     began = time.perf_counter()
-    config = BuildConfig(tokenizer=model, per_instance=None)
+    config = BuildConfig(tokenizer=model, per_instance=None, format=form)
     manifest = build_dataset([folder / "trajs"], out / "dataset", config, labels=[folder / "eval"])
     return {
         "runs": manifest.counts["read"]["in"], "rows": sum(manifest.counts["rows"].values()),

@@ -181,3 +181,6 @@ def test_a_broken_tokenizer_says_so(tmp_path):
     (folder / "tokenizer.json").write_text("{}")
     with pytest.raises(UsageError, match="cannot be read"):
         Target(str(folder))
+    (folder / "tokenizer.json").write_text('{"model": {"type": "none"}}')
+    with pytest.raises(UsageError, match="cannot be read"):
+        Target(str(folder)).tokens("text")
