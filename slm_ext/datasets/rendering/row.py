@@ -81,9 +81,10 @@ class Renderer:
         if len(steps) < _WORTHWHILE:
             return
         try:
-            sent = self.sent(episode, steps[-1])
-            if settled(sent):
+            given = episode.prompt(steps[-1])
+            if settled(given):
                 self._settled = steps[-1].prompt
+            sent = given if self._settled or episode.form == "slm-calls" else outgoing(given)
             shown = list(map(self._spoken, sent))
             self._tools = episode.tools.get(steps[-1].tools or "")
             self._prefixes = {

@@ -73,8 +73,11 @@ class WordCounter:
         return self._pieces(one + other)[: len(words)] == words
 
     def _pieces(self, text: str) -> list[str]:
-        pieces: Iterable[str] = [text]
-        for split in self._ascii if text.isascii() else self._splits:
+        first, *others = self._ascii if text.isascii() else self._splits
+        if not others:
+            return first(text)
+        pieces: Iterable[str] = first(text)
+        for split in others:
             pieces = chain.from_iterable(map(split, pieces))
         return list(pieces)
 
@@ -124,7 +127,7 @@ def word_counter(
         splits += found
     if not parts or parts[-1].get("type") != "ByteLevel":
         return None
-    return WordCounter(splits, form, tokens, whole)
+    return WordCounter(splits or [(_as_one, _as_one)], form, tokens, whole)
 
 
 def _splits(part: dict[str, Any]) -> list[tuple[Split, Split]] | None:
@@ -186,6 +189,10 @@ _MEMBERS = {"L": "A-Za-z", "N": "0-9", "Lu": "A-Z", "Ll": "a-z", "Lt": "", "Lm":
 """Category of Unicode → its members in ASCII."""
 _ESCAPES = frozenset("rntsSd\\.^$*+?{}[]()|/'-")
 """What stands for the same with `re.ASCII`, in texts of ASCII."""
+
+
+def _as_one(text: str) -> list[str]:
+    return [text]
 
 
 def _matches(pattern: Any) -> Split:

@@ -79,8 +79,8 @@ def _facts(work: Sequence[Action]) -> _Facts:
             facts.files.difference_update(written)
         elif action.kind == "review":
             facts.reviewed = True
-        elif action.kind == "read" and action.status == "ok":
-            facts.source_seen |= any(_is_source(path) for path in action.paths)
+        elif action.kind == "read" and action.status == "ok" and not facts.source_seen:
+            facts.source_seen = any(_is_source(path) for path in action.paths)
     return facts
 
 
