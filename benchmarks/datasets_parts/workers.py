@@ -23,7 +23,7 @@ def convert(folder: Path, out: Path) -> dict[str, Any]:
     began = time.perf_counter()
     files = sorted((folder / "trajs").glob("*/*.traj"))
     parts = [(i, files[i : i + 64], out) for i in range(0, len(files), 64)]
-    executor = LocalExecutor()
+    executor = LocalExecutor(preload=["slm_ext.traces"])
     done = sum(executor.map(convert_part, parts))
     executor.close()
     with (out / "converted.jsonl").open("wb") as whole:

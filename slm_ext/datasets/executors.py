@@ -15,7 +15,6 @@ __all__ = ["Executor", "LocalExecutor", "RayExecutor", "executor_named"]
 
 
 _PRELOADED = ("slm_ext.datasets.gathering", "slm_ext.datasets.emitting")
-"""Imported once for all processes."""
 
 
 class Executor(Protocol):
@@ -37,12 +36,13 @@ class LocalExecutor:
 
     Args:
         workers: how many; None: one for each core. With 1 everything happens in this process.
+        preload: modules that are imported once for all processes.
     """
 
     name = "local"
 
-    def __init__(self, workers: int | None = None):
-        self.workers = workers or os.cpu_count() or 1
+    def __init__(self, workers: int | None = None, preload: Sequence[str] = _PRELOADED):
+        self.workers, self._preload = workers or os.cpu_count() or 1, list(preload)
         self._pool: ProcessPoolExecutor | None = None
 
     def map(self, function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
@@ -52,7 +52,7 @@ class LocalExecutor:
             return
         if self._pool is None:
             context = get_context("forkserver")  # forking here would copy whatever threads of the caller hold
-            context.set_forkserver_preload(list(_PRELOADED))
+            context.set_forkserver_preload(self._preload)
             self._pool = ProcessPoolExecutor(self.workers, mp_context=context)
         yield from self._pool.map(function, items)
 
