@@ -67,11 +67,8 @@ def signature(text: str) -> bytes:
     if not len(shingles):
         return b""
     a, b = _permutations()
-    least = None
-    for at in range(0, len(shingles), _AT_ONCE):
-        hashes = _mixed(shingles[at : at + _AT_ONCE])
-        found = (a * hashes + b).min(axis=1)
-        least = found if least is None else numpy.minimum(least, found)
+    parts = (_mixed(shingles[at : at + _AT_ONCE]) for at in range(0, len(shingles), _AT_ONCE))
+    least = numpy.min([(a * hashes + b).min(axis=1) for hashes in parts], axis=0)
     return least.astype("<u4").tobytes()
 
 
