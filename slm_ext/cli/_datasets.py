@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,9 @@ from slm_ext.errors import UsageError
 
 __all__ = ["atif", "build", "check", "stats"]
 
+_SHOWN = 10
+"""Stretches of files that were passed over."""
+
 
 def build(flags: Any) -> int:
     """Build a dataset, or give back the one that is there."""
@@ -19,17 +24,22 @@ def build(flags: Any) -> int:
     from slm_ext.datasets import build_dataset, executor_named
 
     at_least_one(workers=flags.workers)
+    config = _config(flags)
     out = Path(flags.out).expanduser()
     done = not flags.json and (out / "manifest.json").is_file()
     executor = executor_named(flags.executor, flags.workers)
     try:
         manifest = build_dataset(
-            flags.traj, out, _config(flags), labels=flags.labels or (), executor=executor,
-            ask=ProviderCritic(flags.critic) if flags.critic else None,
+            flags.traj, out, config, labels=flags.labels or (), executor=executor,
+            ask=ProviderCritic(config.critic) if config.critic else None,
             progress=_Progress(flags.quiet or flags.json),
         )  # fmt: skip
     finally:
         executor.close()
+    for file, byte, cause in manifest.unreadable[:_SHOWN]:
+        say(f"passed over: {file}, byte {byte}: {cause}")
+    if (more := len(manifest.unreadable) - _SHOWN) > 0:
+        say(f"… and {more} more, see {out / 'README.md'}")
     if flags.json:
         emit({"out": str(out), **manifest.model_dump(mode="json")})
         return 0
@@ -58,13 +68,17 @@ def stats(flags: Any) -> int:
     ):
         found = manifest.counts.get(stage) or {}
         print()
-        table((title, "ROWS"), [(name, str(number)) for name, number in sorted(found.items(), key=lambda i: -i[1])])
+        table(
+            (title, "TRAINED TURNS"),
+            [(name, str(number)) for name, number in sorted(found.items(), key=lambda i: -i[1])],
+        )
     return 0
 
 
 def check(flags: Any) -> int:
     """Read every row as its trainer will; 1 where something is wrong."""
     from slm_ext.datasets import check_dataset
+    from slm_ext.datasets.manifest import require_manifest
 
     at_least_one(batch_size=flags.batch_size, max_seq_length=flags.max_seq_length)
     report = check_dataset(
@@ -79,7 +93,8 @@ def check(flags: Any) -> int:
         })  # fmt: skip
         return 0 if report.ok else 1
     rows = ", ".join(f"{number} {name}" for name, number in report.rows.items())
-    print(f"{rows}; {report.trained} of {report.tokens} tokens carry loss ({report.loader})")
+    form = require_manifest(Path(flags.dir).expanduser(), f"check the dataset {flags.dir}").config.format
+    print(f"{rows}; {report.trained} of {report.tokens} tokens carry loss; {_reader(form, report.loader)}")
     for finding in report.findings:
         place = f"{finding.file}:{finding.line}" if finding.line else finding.file
         print(f"{place}: {finding.rule}: {finding.said}")
@@ -92,22 +107,32 @@ def check(flags: Any) -> int:
 def atif(flags: Any) -> int:
     """Write runs as ATIF."""
     from slm_ext.traces import Problem, find_files, iter_traces
-    from slm_ext.traces.atif import write_atif
+    from slm_ext.traces.atif import atif_name, write_atif
 
     out = Path(flags.out).expanduser()
-    out.mkdir(parents=True, exist_ok=True)
+    files = find_files(flags.traj)
+    with _writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+        held = sum(1 for _ in out.glob("*.json"))
+    if held:
+        raise UsageError(
+            f"write runs as ATIF into {out}", seen=f"{held} file{'s' * (held != 1)} *.json in it",
+            allowed="a new folder, or one without *.json",
+            next_step=f"name another --out, or remove {out}",
+        )  # fmt: skip
     problems: list[Problem] = []
     written: list[str] = []
-    for trace in iter_traces(find_files(flags.traj), problems.append):
-        name = f"{len(written):05d}-{Path(trace.instance_id).name}.json"
-        write_atif(trace, out / name)
+    for trace in iter_traces(files, problems.append):
+        name = atif_name(len(written), trace.instance_id)
+        with _writing(out):
+            write_atif(trace, out / name)
         written.append(name)
     for problem in problems:
         say(f"passed over: {problem}")
     if flags.json:
         emit({"out": str(out), "files": written, "unreadable": [str(problem) for problem in problems]})
     else:
-        print(f"{len(written)} trajectories in {out}")
+        print(f"{len(written)} {'trajectory' if len(written) == 1 else 'trajectories'} in {out}")
     return 0 if written else 1
 
 
@@ -123,17 +148,30 @@ def _config(flags: Any):
     ):  # fmt: skip
         if (value := getattr(flags, name)) is not None:
             given[name] = value
-    if flags.decontaminate:
-        given["decontamination"] = (given.get("decontamination") or {}) | {"files": flags.decontaminate}
+    tasks = given.get("decontamination") or {}
+    if flags.decontaminate and isinstance(tasks, dict):  # what is no mapping is refused below
+        given["decontamination"] = tasks | {"files": flags.decontaminate}
     try:
         return BuildConfig.model_validate(given)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
+        seen, allowed = _complaint(error.errors()[0], BuildConfig)
         raise UsageError(
-            "read the settings of slm dataset build", seen=f"{place}: {first['msg']}",
-            allowed=", ".join(BuildConfig.model_fields), next_step="slm dataset build --help",
+            "read the settings of slm dataset build", seen=seen, allowed=allowed,
+            next_step="slm dataset build --help",
         ) from None  # fmt: skip
+
+
+def _complaint(error: Any, settings: Any) -> tuple[str, str]:
+    """(seen, allowed) of what pydantic does not take."""
+    place = ".".join(map(str, error["loc"]))
+    if error["type"] == "extra_forbidden":
+        for name in error["loc"][:-1]:  # into `split` and the like
+            settings = settings.model_fields[name].annotation
+        return f"{place}: no such setting", ", ".join(settings.model_fields)
+    value = f"{place}: {str(error['input'])[:100]!r}"
+    if expected := error.get("ctx", {}).get("expected"):
+        return value, expected
+    return f"{value}; {error['msg'].removeprefix('Value error, ')}", ""
 
 
 def _file(name: str) -> dict[str, Any]:
@@ -142,29 +180,45 @@ def _file(name: str) -> dict[str, Any]:
     attempted = f"read the settings {name}"
     try:
         data = yaml.safe_load(Path(name).read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:  # ValueError: no UTF-8, or no date though it looks like one
         raise UsageError(attempted, seen=str(error), allowed="a YAML mapping of settings") from None
     if not isinstance(data, dict):
-        raise UsageError(attempted, seen=type(data).__name__, allowed="a YAML mapping of settings")
+        seen = "an empty file" if data is None else type(data).__name__
+        raise UsageError(attempted, seen=seen, allowed="a YAML mapping of settings")
     return data
 
 
+def _reader(form: str, loader: str) -> str:
+    """How the rows were read."""
+    if form != "mlx":
+        return f"read as {form} rows"
+    name, _, version = loader.partition(" ")
+    if name != "mlx-lm":
+        return "mlx-lm is not installed: read with our own reader"
+    return f"read with mlx-lm's loader ({version})"
+
+
+@contextmanager
+def _writing(out: Path) -> Generator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(
+            f"write runs as ATIF into {out}", seen=str(error), allowed="a folder that can be written, with room left",
+            next_step="name another --out",
+        ) from None  # fmt: skip
+
+
 def _show(manifest: Any) -> None:
+    from slm_ext.datasets.card import in_order, left_out, runs_told
+
     counts = manifest.counts
-    rows, tokens = counts.get("rows") or {}, counts.get("tokens") or {}
-    runs = (counts.get("read") or {}).get("in", 0)
+    rows, tokens = in_order(counts.get("rows") or {}), counts.get("tokens") or {}
     split = ", ".join(f"{number} {name}" for name, number in rows.items())
-    print(f"{sum(rows.values())} rows ({split}) of {runs} runs; {tokens.get('trained', 0)} tokens carry loss")
-    left_out = [
-        (stage, reason, str(number))
-        for stage, found in counts.items()
-        if stage in ("read", "filter", "steps", "mask", "dedup", "decontaminate", "render", "check")
-        for reason, number in found.items()
-        if reason not in ("in", "out", "files")
-    ]
-    if left_out:
+    print(f"{sum(rows.values())} rows ({split}); {tokens.get('trained', 0)} tokens carry loss; {runs_told(counts)}")
+    if found := left_out(counts):
         print()
-        table(("STAGE", "LEFT OUT", "NUMBER"), left_out)
+        table(("STAGE", "LEFT OUT", "NUMBER"), [(stage, reason, str(number)) for stage, reason, number in found])
 
 
 class _Progress:

@@ -30,8 +30,8 @@ class BuildFlags(CommonFlags):
     tokenizer: str | None = field(default=None, metadata=takes("PATH"))
     """folder of the model to be trained: its chat template and tokens are used (default: package:flywheel-tiny)"""
     labels: list[str] | None = field(default=None, metadata=MANY)
-    """verdicts: report.json of swebench or a folder of them, run.json, slm tiny eval --json, JSON(L) of instance_id and
-    resolved; runs of slm run bring their own"""
+    """verdicts for runs that bring none: report.json of swebench or a folder of them, run.json, slm tiny eval --json,
+    JSON(L) of instance_id and resolved; runs of slm run --test bring their own"""
     bundles: str | None = field(default=None, metadata=takes("DIR"))
     """SWE-agent's tools folder, for the schemas of the tools of its runs; runs of slm bring theirs"""
     seed: int | None = field(default=None, metadata=takes("S"))
@@ -66,7 +66,7 @@ class BuildFlags(CommonFlags):
 
 @dataclass
 class StatsFlags(CommonFlags):
-    """Show what is in a dataset: rows, tokens, tools, kinds of work, sources, and what was left out."""
+    """Show what is in a dataset: rows, tokens, tools, kinds of work, sources, licences, and what was left out."""
 
     dir: str = field(metadata=words("DIR"))
     """a folder that slm dataset build made"""
@@ -80,8 +80,8 @@ class CheckFlags(CommonFlags):
     """a folder that slm dataset build made"""
     tokenizer: str | None = field(default=None, metadata=takes("PATH"))
     """folder of the model to be trained (default: the one the dataset was built for)"""
-    batch_size: int = field(default=4, metadata=takes("N"))
-    """rows of a training step; mlx-lm's default is 4"""
+    batch_size: int | None = field(default=None, metadata=takes("N"))
+    """rows of a training step (default: 4 for format mlx, as mlx-lm, which refuses a split that is smaller; else 1)"""
     max_seq_length: int | None = field(default=None, metadata=takes("N"))
     """tokens of a row that the trainer takes (default: those the dataset was built for); mlx-lm's default is 2048"""
 
@@ -93,7 +93,7 @@ class AtifFlags(CommonFlags):
     traj: list[str] = field(metadata=words("TRAJ", nargs="+"))
     """runs, or folders that are searched for them"""
     out: str = field(default="", metadata=takes("DIR", required=True))
-    """folder of the files; it is made"""
+    """folder of the files, without *.json so far; it is made"""
 
 
 VERBS = {"build": BuildFlags, "stats": StatsFlags, "check": CheckFlags, "atif": AtifFlags}

@@ -67,13 +67,13 @@ Loader = Callable[[dict[str, Any]], tuple[int, int]]
 
 
 def check_dataset(
-    folder: Path, tokenizer: str | None = None, *, batch_size: int = 4, max_seq_length: int | None = None
+    folder: Path, tokenizer: str | None = None, *, batch_size: int | None = None, max_seq_length: int | None = None
 ) -> CheckReport:
     """Read every row of a dataset.
 
     Args:
         tokenizer: the model's folder; None: the one it was built for.
-        batch_size: rows of a step; mlx-lm's default is 4.
+        batch_size: rows of a step; None: 4 for mlx-lm, which refuses a split that is smaller, and 1 for others.
         max_seq_length: tokens that the trainer takes; None: those the dataset was built for.
 
     Raises:
@@ -81,6 +81,7 @@ def check_dataset(
     """
     manifest = require_manifest(folder, f"check the dataset {folder}")
     target = Target(tokenizer or manifest.config.tokenizer)
+    batch_size = batch_size or (4 if manifest.config.format == "mlx" else 1)
     limit = max_seq_length or min(manifest.config.max_tokens or target.window, target.window)
     report = CheckReport()
     load, report.loader = _loader(manifest.config.format, target)
@@ -158,6 +159,9 @@ def _check_manifest(folder: Path, manifest: Manifest, target: Target, report: Ch
             with path.open("rb") as file:
                 if hashlib.file_digest(file, "sha256").hexdigest() != sha:
                     report.add(Finding(name, 0, "changed", "not the file that was built"))
+    there = [*folder.glob("*.jsonl"), *folder.glob("exports/*"), *folder.glob("provenance/*")]
+    for name in sorted({path.relative_to(folder).as_posix() for path in there} - manifest.outputs.keys()):
+        report.add(Finding(name, 0, "not_built", "it does not stand in the manifest, and a trainer may read it"))
     for what, found in (("template_sha", target.template_sha), ("tokenizer_sha", target.tokenizer_sha)):
         if manifest.tokenizer.get(what) != found:
             said = f"built for {manifest.tokenizer.get(what, '')[:12]}, checked with {found[:12]}"

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from slm_ext.registry.subtasks import Subtask
+
 __all__ = ["BuildConfig", "DecontaminationConfig", "SplitConfig"]
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
@@ -78,7 +80,7 @@ class BuildConfig(_Config):
     split: SplitConfig = SplitConfig()
     order: Literal["shuffled", "curriculum", "source"] = "shuffled"
     """Of the rows; curriculum: short and easy ones first."""
-    subtasks: tuple[str, ...] = ()
+    subtasks: tuple[Subtask, ...] = ()
     """Only steps of these kinds of work (`slm_ext.registry.subtasks`); empty: all."""
     exports: tuple[Literal["fixes", "pairs", "step_pairs", "kto", "verifier"], ...] = ()
     """Further files, in `exports/`."""

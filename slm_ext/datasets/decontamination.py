@@ -59,7 +59,7 @@ class Tasks:
         self._grams: set[int] = set()
         for row in rows:
             if name := row.get("instance_id"):
-                self.instances.add(str(name))
+                self.instances.add(str(name).lower())
             if commit := row.get("base_commit"):
                 self.commits.add(str(commit))
             if whole_repositories and (repository := row.get("repo")):
@@ -109,7 +109,7 @@ class Solution:
 
 def contamination(episode: Episode, tasks: Tasks) -> str:
     """Why an episode is kept out; empty: it may stay."""
-    if episode.instance in tasks.instances:
+    if episode.instance.lower() in tasks.instances:
         return "benchmark_instance"
     if episode.commit and episode.commit in tasks.commits:
         return "benchmark_commit"
@@ -143,13 +143,14 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
         rows = [row for item in _items(text) for row in _task(item)]
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(attempted, seen=str(error), allowed=ALLOWED) from None
     if not rows:
         raise UsageError(attempted, seen="no task in it", allowed=ALLOWED)
     return rows
 
 
+_ID = re.compile(r"[\w.@:/+#-]+")
 _FIELDS = ("instance_id", "repo", "base_commit", "problem_statement", "patch")
 
 
@@ -159,7 +160,11 @@ def _items(text: str) -> list[Any]:
         data = json.loads(text)
     except ValueError:
         lines = [line.strip() for line in text.split("\n") if line.strip()]
-        return [json.loads(line) if line.startswith(("{", '"')) else line for line in lines]
+        found = [json.loads(line) if line.startswith(("{", '"')) else line for line in lines]
+        for item in found:
+            if isinstance(item, str) and not _ID.fullmatch(item):
+                raise ValueError(f"{item[:60]!r} is no instance id") from None
+        return found
     if isinstance(data, list):
         return data
     if not isinstance(data, dict):

@@ -80,7 +80,7 @@ class Rendered(msgspec.Struct):
     lines: list[Line]
     counts: dict[str, dict[str, int]]
     refused: list[tuple[str, int, str]]
-    """(episode, step, why) of the first rows that could not be rendered."""
+    """(file, step, why) of the first rows that could not be rendered."""
 
 
 _SHOWN = 20
@@ -186,7 +186,7 @@ def _rows(episode: Episode, renderer: Renderer, counts: Counts, found: Rendered)
         except RowRefused as refusal:
             counts.add("render", refusal.reason)
             if len(found.refused) < _SHOWN:
-                found.refused.append((episode.id, step.number, str(refusal)))
+                found.refused.append((episode.source, step.number, str(refusal)))
             continue
         counts.add("render", "out")
         made.append((step, row))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -14,6 +16,8 @@ from slm_ext.errors import MissingExtra, UsageError
 __all__ = ["Executor", "LocalExecutor", "RayExecutor", "executor_named"]
 
 
+_WATCHED = 1.0
+"""Seconds between two looks."""
 _PRELOADED = ("slm_ext.datasets.gathering", "slm_ext.datasets.emitting")
 
 
@@ -53,7 +57,9 @@ class LocalExecutor:
         if self._pool is None:
             context = get_context("forkserver")  # forking here would copy whatever threads of the caller hold
             context.set_forkserver_preload(self._preload)
-            self._pool = ProcessPoolExecutor(self.workers, mp_context=context)
+            self._pool = ProcessPoolExecutor(
+                self.workers, mp_context=context, initializer=_end_with, initargs=(os.getpid(),)
+            )
         yield from self._pool.map(function, items)
 
     def close(self) -> None:
@@ -61,6 +67,20 @@ class LocalExecutor:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
             self._pool = None
+
+
+def _end_with(pid: int) -> None:
+    """Ends this process once another is gone: it would wait for work of a killed one for ever."""
+
+    def watch() -> None:
+        while True:
+            time.sleep(_WATCHED)
+            try:
+                os.kill(pid, 0)
+            except ProcessLookupError:
+                os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 class RayExecutor:

@@ -26,12 +26,14 @@ from slm_ext.datasets.reading import read_episode
 from slm_ext.datasets.rules import filter_episode
 from slm_ext.datasets.summary import Summary, summarize
 from slm_ext.datasets.toolsets import offer_tools
-from slm_ext.traces import Problem, read_file
+from slm_ext.traces import Problem, Trace, read_file
+from slm_ext.traces.readers.decoding import WRONG_SHAPE, cause_of
 
 __all__ = ["Gathered", "Shard", "gather", "read_episode_at", "read_episodes"]
 
 
 _ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(Episode)
 
 
 class Shard(msgspec.Struct):
@@ -80,12 +82,27 @@ def gather(
     with part.open("wb") as file:
         for place, name in shard.files:
             path = Path(place)
-            found.inputs.append((name, path.stat().st_size, _sha(path)))
-            for episode in _episodes(path, name, config, counts, found):
-                episode = _judged(episode, config, verdicts, critic, counts)
+            try:
+                found.inputs.append((name, path.stat().st_size, _sha(path)))
+            except OSError as error:
+                _pass_over(name, 0, str(error), counts, found)
+                continue
+            for trace in read_file(path):
+                if isinstance(trace, Problem):
+                    _pass_over(name, trace.offset, trace.cause, counts, found)
+                    continue
+                own = Counts()
+                try:
+                    episode = _judged(_episode(trace, name, config, own), config, verdicts, critic, own)
+                    summary = summarize(episode, contamination(episode, tasks))
+                    line = _encoded(episode)
+                except WRONG_SHAPE as error:
+                    _pass_over(name, trace.offset, cause_of(error), counts, found)
+                    continue
+                counts.merge(own)
                 if not episode.dropped or _compared(episode, config):
-                    found.summaries.append(summarize(episode, contamination(episode, tasks)))
-                    file.write(_encoded(episode) + b"\n")
+                    found.summaries.append(summary)
+                    file.write(line + b"\n")
     part.replace(work / f"episodes-{shard.number:05d}.jsonl")
     found.counts = counts.to_dict()
     part = done.with_name(f".{done.name}.{os.getpid()}")
@@ -96,40 +113,45 @@ def gather(
 
 def read_episodes(work: Path, number: int) -> Iterator[Episode]:
     """The episodes of a shard, one by one."""
-    decoder = msgspec.json.Decoder(Episode)
     with (work / f"episodes-{number:05d}.jsonl").open("rb") as file:
         for line in file:
-            yield decoder.decode(line)
+            yield _DECODER.decode(line)
 
 
 def read_episode_at(work: Path, number: int, offset: int) -> Episode:
     """One episode of a shard."""
     with (work / f"episodes-{number:05d}.jsonl").open("rb") as file:
         file.seek(offset)
-        return msgspec.json.decode(file.readline(), type=Episode)
+        return _DECODER.decode(file.readline())
 
 
 def _encoded(episode: Episode) -> bytes:
+    """A line, which can be decoded again.
+
+    Raises:
+        ValueError: a field of another type, which an odd record may bring.
+    """
     try:
-        return _ENCODER.encode(episode)
+        line = _ENCODER.encode(episode)
     except UnicodeEncodeError:  # half a surrogate: serving cannot send it either, and sends a question mark
-        text = json.dumps(msgspec.to_builtins(episode), ensure_ascii=False).encode("utf-8", "replace")
-        return text
+        line = json.dumps(msgspec.to_builtins(episode), ensure_ascii=False).encode("utf-8", "replace")
+    _DECODER.decode(line)
+    return line
 
 
-def _episodes(path: Path, name: str, config: BuildConfig, counts: Counts, found: Gathered) -> Iterator[Episode]:
-    for trace in read_file(path):
-        if isinstance(trace, Problem):
-            counts.add("read", "in")
-            counts.add("read", "unreadable")
-            found.problems.append((name, trace.offset, trace.cause))
-            continue
-        counts.add("read", "in")
-        counts.add("read", "out")
-        episode = read_episode(trace, name)
-        if config.bundles and trace.extra.get("bundles"):
-            episode = offer_tools(episode, trace.extra["bundles"], Path(config.bundles))
-        yield episode
+def _pass_over(name: str, offset: int, cause: str, counts: Counts, found: Gathered) -> None:
+    counts.add("read", "in")
+    counts.add("read", "unreadable")
+    found.problems.append((name, offset, cause))
+
+
+def _episode(trace: Trace, name: str, config: BuildConfig, counts: Counts) -> Episode:
+    counts.add("read", "in")
+    counts.add("read", "out")
+    episode = read_episode(trace, name)
+    if config.bundles and trace.extra.get("bundles"):
+        episode = offer_tools(episode, trace.extra["bundles"], Path(config.bundles))
+    return episode
 
 
 def _judged(

@@ -2,7 +2,8 @@
 
 Read are: `report.json` of the swebench harness (one instance a file, or a folder of them; its summary with
 `resolved_ids` too), our own `run.json` (`slm run`), the document of `slm tiny eval`, and JSON or JSONL of
-`{instance_id, resolved}`. What a run tells about itself counts where no verdict is given for it.
+`{instance_id, resolved}`. A verdict with the id of a run counts before what the run tells about itself, that before a
+verdict on its instance: of several runs of one task these do not say which was judged.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 from slm_ext.datasets.episode import Episode
 from slm_ext.errors import UsageError
 
-__all__ = ["Verdict", "Verdicts", "label", "read_verdicts"]
+__all__ = ["Verdict", "Verdicts", "label", "label_files", "read_verdicts"]
 
 ALLOWED = (
     "report.json of swebench (or a folder of them), run.json of slm run, the document of slm tiny eval --json, "
@@ -29,8 +30,7 @@ class Verdicts:
     """What was judged, by run and by instance.
 
     Args:
-        rows: verdicts. One of the run itself is taken before one of its instance. Of two for the same that differ
-            neither counts: nobody says which is meant.
+        rows: verdicts. Of two for the same that differ neither counts: nobody says which is meant.
     """
 
     def __init__(self, rows: Iterable[tuple[Verdict, str]] = ()):
@@ -43,10 +43,10 @@ class Verdicts:
                 known[key] = None
 
     def of(self, episode: Episode) -> tuple[bool, str] | None:
-        """(resolved, source) of an episode's run; None where nobody judged it."""
+        """(resolved, source) of an episode's run; None where nobody judged it, or where it has its own verdict."""
         if episode.run_id in self._runs:
             return self._runs[episode.run_id]
-        return self._instances.get(episode.instance)
+        return self._instances.get(episode.instance) if episode.verdict is None else None
 
     def __len__(self) -> int:
         return len(self._runs) + len(self._instances)
@@ -72,14 +72,24 @@ def read_verdicts(paths: Iterable[Path | str]) -> Verdicts:
     for path in map(Path, paths):
         if not path.exists():
             raise UsageError(f"read the labels {path}", seen="no such file or folder", allowed=ALLOWED)
-        files = (
-            sorted(p for p in path.rglob("*.json") if p.name in ("report.json", "run.json")) if path.is_dir() else []
-        )
-        found = [(row, file.name) for file in files or [path] if file.is_file() for row in _file(file)]
+        found = [(row, file.name) for _, file in label_files([path]) for row in _file(file)]
         if not found:
-            raise UsageError(f"read the labels {path}", seen="no verdict in it", allowed=ALLOWED)
+            seen = "no report.json and no run.json with a verdict in it" if path.is_dir() else "no verdict in it"
+            raise UsageError(f"read the labels {path}", seen=seen, allowed=ALLOWED)
         rows += found
     return Verdicts(rows)
+
+
+def label_files(paths: Iterable[Path]) -> list[tuple[str, Path]]:
+    """(name, file) of all that verdicts are read from; names do not depend on where they lie."""
+    found: list[tuple[str, Path]] = []
+    for path in paths:
+        if not path.is_dir():
+            found.append((path.name, path))
+            continue
+        inside = sorted(p for p in path.rglob("*.json") if p.name in ("report.json", "run.json"))
+        found += [(f"{path.resolve().name}/{p.relative_to(path).as_posix()}", p) for p in inside]
+    return found
 
 
 def _file(path: Path) -> Iterator[Verdict]:
@@ -87,7 +97,7 @@ def _file(path: Path) -> Iterator[Verdict]:
         text = path.read_text(encoding="utf-8")
         lines = [line for line in text.split("\n") if line.strip()]
         documents = [json.loads(line) for line in lines] if _is_lines(lines) else [json.loads(text)]
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"read the labels {path}", seen=str(error), allowed=ALLOWED) from None
     for document in documents:
         yield from _document(document, path)

@@ -33,6 +33,10 @@ class Manifest(BaseModel):
     """Stage → what → number."""
     inputs: list[tuple[str, int, str]]
     """(file, bytes, SHA-256)."""
+    labels: list[tuple[str, int, str]] = []
+    """Files of verdicts, in the same form."""
+    tasks: list[tuple[str, int, str]] = []
+    """Files of tasks that were kept out, or whose patches were."""
     unreadable: list[tuple[str, int, str]]
     """(file, byte, cause)."""
     outputs: dict[str, str]

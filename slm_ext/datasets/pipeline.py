@@ -18,8 +18,6 @@ the end is one rename for each file, the manifest last.
 from __future__ import annotations
 
 import hashlib
-import json
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -34,9 +32,10 @@ from slm_ext.datasets.emitting import Decided, Line, Rendered, RenderTask
 from slm_ext.datasets.episode import Episode
 from slm_ext.datasets.executors import Executor, LocalExecutor
 from slm_ext.datasets.exports import write_exports
+from slm_ext.datasets.folder import DatasetFolder, identity_of
 from slm_ext.datasets.gathering import Gathered, Gatherer, Shard, read_episode_at
-from slm_ext.datasets.labels import read_verdicts
-from slm_ext.datasets.manifest import Manifest, read_manifest, versions, write_json
+from slm_ext.datasets.labels import label_files, read_verdicts
+from slm_ext.datasets.manifest import Manifest, versions, write_json
 from slm_ext.datasets.rendering.formats import TRL_TEMPLATE
 from slm_ext.datasets.rendering.row import Renderer
 from slm_ext.datasets.rendering.target import Target
@@ -47,8 +46,6 @@ from slm_ext.traces import find_files
 
 __all__ = ["Progress", "build"]
 
-BUILT = ".build"
-"""Tells a finished build from another one by places and times of its inputs, so that the manifest need not."""
 SPLITS = ("train", "valid", "test")
 _SHARD_FILES, _SHARD_BYTES = 64, 64 * 1024 * 1024
 Progress = Callable[[str, int, int], None]
@@ -96,6 +93,11 @@ def build(
     executor = executor or LocalExecutor()
     try:
         return _build(paths, out, config, labels, executor, ask, progress)
+    except OSError as error:
+        raise UsageError(
+            f"build a dataset in {out}", seen=str(error), allowed="a folder that can be written, with room for it",
+            next_step="the same command again goes on where it ended, or name another --out",
+        ) from error  # fmt: skip
     finally:
         if own:
             executor.close()
@@ -113,29 +115,34 @@ def _build(
     target = Target(config.tokenizer)
     labels = [Path(path) for path in labels]
     files, names = _named_files(paths)
-    identity = _identity(files, labels, config, target)
-    if (known := _finished(out, identity)) is not None:
+    folder = DatasetFolder(out, _identity(files, names, labels, config, target))
+    if (known := folder.finished()) is not None:
         return known
+    if config.bundles and not any(Path(config.bundles).glob("*/config.yaml")):
+        raise UsageError(
+            "read the tool bundles of the runs", seen=f"none in {config.bundles}",
+            allowed="a folder of bundles, SWE-agent's tools/", next_step="name it with --bundles",
+        )  # fmt: skip
     gatherer = Gatherer(config, read_verdicts(labels), read_tasks(config.decontamination), ask)
-    work = _work_folder(out, identity)
-    shards = [
-        Shard(number, [(str(file), names[file]) for file in part], str(work))
-        for number, part in enumerate(_parts(files))
-    ]
-    found = _together(_watched(executor.map(gatherer, shards), "read", len(shards), progress))
-    decisions = _decide(found, config)
-    decided, at = [], 0
-    for shard, size in zip(shards, found.sizes, strict=True):
-        decided.append(Decided(shard.number, str(work), decisions[at : at + size]))
-        at += size
-    rendered = list(_watched(executor.map(RenderTask(config), decided), "render", len(decided), progress))
-    for one in rendered:
-        found.counts.merge(Counts(one.counts))
-    _audit(found.counts, rendered, config, paths)
-    progress("write", 0, 1)
-    manifest = _write(out, work, rendered, found, decisions, config, target, identity)
-    progress("write", 1, 1)
-    return manifest
+    with folder.building() as work:
+        shards = [
+            Shard(number, [(str(file), names[file]) for file in part], str(work))
+            for number, part in enumerate(_parts(files))
+        ]
+        found = _together(_watched(executor.map(gatherer, shards), "read", len(shards), progress))
+        decisions = _decide(found, config)
+        decided, at = [], 0
+        for shard, size in zip(shards, found.sizes, strict=True):
+            decided.append(Decided(shard.number, str(work), decisions[at : at + size]))
+            at += size
+        rendered = list(_watched(executor.map(RenderTask(config), decided), "render", len(decided), progress))
+        for one in rendered:
+            found.counts.merge(Counts(one.counts))
+        _audit(found, rendered, config, paths)
+        progress("write", 0, 1)
+        manifest = _write(folder, work, rendered, found, decisions, labels, config, target)
+        progress("write", 1, 1)
+        return manifest
 
 
 def _named_files(paths: Sequence[Path | str]) -> tuple[list[Path], dict[Path, str]]:
@@ -154,51 +161,16 @@ def _named_files(paths: Sequence[Path | str]) -> tuple[list[Path], dict[Path, st
     return sorted(names), names
 
 
-def _identity(files: list[Path], labels: list[Path], config: BuildConfig, target: Target) -> str:
+def _identity(
+    files: list[Path], names: dict[Path, str], labels: list[Path], config: BuildConfig, target: Target
+) -> str:
     """What a build in progress depends on: a changed input or setting begins anew."""
+    beside = [file.with_name("run.json") for file in files if file.name == "calls.jsonl"]
     tasks = map(Path, [*config.decontamination.files, *config.decontamination.solutions])
-    stamps = [[str(file.resolve()), *_stamp(file)] for file in [*files, *tasks, *labels]]
-    parts = [stamps, config.model_dump(mode="json"), target.template_sha, target.tokenizer_sha, versions()]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def _stamp(path: Path) -> list[int]:
-    if path.is_dir():
-        return [sum(file.stat().st_size for file in sorted(path.rglob("*.json")))]
-    return [path.stat().st_size, path.stat().st_mtime_ns] if path.exists() else []
-
-
-def _finished(out: Path, identity: str) -> Manifest | None:
-    """The dataset that stands in `out`, where it is the one that was asked for."""
-    if not out.exists() or not any(out.iterdir()):
-        return None
-    known = read_manifest(out)
-    try:
-        same = (out / BUILT).read_text(encoding="utf-8").strip() == identity
-    except OSError:
-        same = False
-    if known is not None and same:
-        shutil.rmtree(out / ".work", ignore_errors=True)  # where the build was killed between its last two steps
-        return known
-    if known is not None or not (out / ".work").is_dir():
-        seen = "another dataset, or one of changed inputs" if known else "files that are no dataset"
-        raise UsageError(
-            f"build a dataset in {out}", seen=seen, allowed="an empty folder, or one where this build was begun",
-            next_step=f"name another --out, or remove {out}",
-        )  # fmt: skip
-    return None
-
-
-def _work_folder(out: Path, identity: str) -> Path:
-    """Where this build keeps what shards brought; what another one left there is removed."""
-    work = out / ".work" / identity[:16]
-    for old in (out / ".work").glob("*") if (out / ".work").is_dir() else ():
-        if old != work:
-            shutil.rmtree(old)
-    work.mkdir(parents=True, exist_ok=True)
-    for part in work.glob(".*"):  # what a killed build was writing
-        part.unlink()
-    return work
+    bundles = sorted(Path(config.bundles).glob("*/config.yaml")) if config.bundles else []
+    every = [*files, *beside, *tasks, *(file for _, file in label_files(labels)), *bundles]
+    settings = [config.model_dump(mode="json"), target.template_sha, target.tokenizer_sha, versions()]
+    return identity_of(every, [*settings, list(names.values())])
 
 
 def _parts(files: list[Path]) -> list[list[Path]]:
@@ -261,17 +233,20 @@ def _decide(found: _Found, config: BuildConfig) -> list[str]:
     return decisions
 
 
-def _audit(counts: Counts, rendered: list[Rendered], config: BuildConfig, paths: Sequence[Path | str]) -> None:
+def _audit(found: _Found, rendered: list[Rendered], config: BuildConfig, paths: Sequence[Path | str]) -> None:
     """A build most of whose rows cannot be used is a mistake of its settings, not of its data."""
+    counts = found.counts
     given, kept = counts.get("render", "in"), counts.get("render", "out")
     attempted = f"build a dataset from {', '.join(map(str, paths[:3]))}"
-    reasons = {stage: reason for stage, reason in counts.dropped().items() if stage in _LOSING}
+    shown = "; ".join(_examples(rendered))
     if not kept:
-        seen = "no row is left: " + "; ".join(f"{stage}: {_told(reason)}" for stage, reason in reasons.items())
-        raise UsageError(attempted, seen=seen, allowed="at least one row", next_step=_advice(counts))
+        reasons = {stage: reason for stage, reason in counts.dropped().items() if stage in _LOSING}
+        told = [f"{stage}: {_told(reason)}" for stage, reason in reasons.items()]
+        told += [f"{name}, byte {offset}: {cause}" for name, offset, cause in found.problems[:2]]
+        seen = "no row is left: " + "; ".join([*told, *filter(None, [shown])])
+        raise UsageError(attempted, seen=seen, allowed="at least one row", next_step=_advice(reasons))
     audit = given - kept - counts.get("render", "too_long")
     if audit / given > config.max_audit_drops:
-        shown = "; ".join(why for one in rendered for _, _, why in one.refused)[:300]
         raise UsageError(
             attempted, seen=f"{audit} of {given} rows cannot be used: {_told(counts.dropped()['render'])} ({shown})",
             allowed=f"at most {config.max_audit_drops:.0%}",
@@ -286,12 +261,33 @@ def _told(reasons: dict[str, int]) -> str:
     return ", ".join(f"{number} {name}" for name, number in reasons.items())
 
 
-def _advice(counts: Counts) -> str:
-    if counts.get("filter", "no_verdict"):
-        return "name verdicts with --labels, or use runs that nobody judged with --unlabelled keep"
-    if counts.get("filter", "unresolved"):
-        return "use the good steps of unresolved runs with --unresolved steps"
+def _examples(rendered: list[Rendered]) -> list[str]:
+    """One for each reason."""
+    found: dict[str, str] = {}
+    for one in rendered:
+        for source, step, why in one.refused:
+            found.setdefault(why.partition(":")[0], f"{source}, step {step}: {why[:200]}")
+    return list(found.values())
+
+
+def _advice(reasons: dict[str, dict[str, int]]) -> str:
+    """What helps against the reason that most is lost for."""
+    losses = [(number, stage, name) for stage, found in reasons.items() for name, number in found.items()]
+    for _, stage, name in sorted(losses, reverse=True):
+        if (stage, name) in _HELPS:
+            return _HELPS[stage, name]
     return "slm dataset build --help"
+
+
+_HELPS = {
+    ("filter", "no_verdict"): "name verdicts with --labels, or use runs that nobody judged with --unlabelled keep",
+    ("filter", "unresolved"): "use the good steps of unresolved runs with --unresolved steps",
+    ("filter", "license"): "name other licences, or none",
+    ("steps", "not_chosen"): "name other --subtasks, or --turns all",
+    ("decontaminate", "benchmark_repository"): "train on other repositories than those of the exam",
+    ("render", "too_long"): "a larger --max-tokens, or a model with a larger window",
+    ("read", "unreadable"): "slm dataset atif RUNS --out DIR tells of each file why it cannot be read",
+}
 
 
 def _ordered(rendered: list[Rendered], config: BuildConfig, counts: Counts) -> dict[str, list[tuple[int, Line]]]:
@@ -320,17 +316,19 @@ def _ordered(rendered: list[Rendered], config: BuildConfig, counts: Counts) -> d
 
 
 def _write(
-    out: Path,
+    folder: DatasetFolder,
     work: Path,
     rendered: list[Rendered],
     found: _Found,
     decisions: list[str],
+    labels: list[Path],
     config: BuildConfig,
     target: Target,
-    identity: str,
 ) -> Manifest:
     from slm_ext.datasets.card import write_card
 
+    out = folder.path
+    folder.clear()
     rows = _ordered(rendered, config, found.counts)
     outputs: dict[str, str] = {}
     (out / "provenance").mkdir(exist_ok=True)
@@ -352,14 +350,24 @@ def _write(
         tokenizer={"template_sha": target.template_sha, "tokenizer_sha": target.tokenizer_sha},
         counts=found.counts.to_dict(),
         inputs=sorted(found.inputs),
+        labels=[_hashed(name, file) for name, file in label_files(labels)],
+        tasks=[
+            _hashed(Path(name).name, Path(name))
+            for name in (*config.decontamination.files, *config.decontamination.solutions)
+        ],
         unreadable=sorted(found.problems),
         outputs=outputs,
     )
     manifest.outputs |= write_card(out, manifest, [line for part in rows.values() for _, line in part])
-    (out / BUILT).write_text(identity + "\n", encoding="utf-8")
+    folder.mark()
     write_json(out / "manifest.json", manifest.model_dump(mode="json"))
-    shutil.rmtree(out / ".work")
+    folder.finish()
     return manifest
+
+
+def _hashed(name: str, file: Path) -> tuple[str, int, str]:
+    data = file.read_bytes()
+    return name, len(data), hashlib.sha256(data).hexdigest()
 
 
 def _by_task(work: Path, found: _Found, decisions: list[str]) -> Iterator[list[Episode]]:

@@ -1,10 +1,16 @@
 """`slm dataset`: build, stats, check and atif."""
 
+import errno
 import json
 from pathlib import Path
 
 import pytest
 
+from slm_ext.cli.dataset import main
+from slm_ext.datasets import BuildConfig
+from slm_ext.datasets.checking import CheckReport
+from slm_ext.datasets.manifest import Manifest
+from slm_ext.errors import UsageError
 from slm_ext.testing.openai_server import FakeOpenAI
 
 RUNS = Path(__file__).parents[1] / "data" / "runs"
@@ -21,7 +27,7 @@ def data(slm, tmp_path):
 def test_build_says_what_it_made_and_what_it_left_out(slm, tmp_path, data):
     again = slm("dataset", "build", *SOLVED, "--out", str(data), "--unlabelled", "keep")
     assert again.returncode == 0 and "nothing was done" in again.stderr
-    assert "of 3 runs" in again.stdout and "reverted_edit" in again.stdout
+    assert "of 3 runs that were read, 3 were taken" in again.stdout and "reverted_edit" in again.stdout
     other = slm("dataset", "build", *SOLVED, "--out", str(data), "--seed", "4", "--unlabelled", "keep")
     assert other.returncode == 2 and "another dataset" in other.stderr and "next: " in other.stderr
 
@@ -35,11 +41,13 @@ def test_json_is_the_manifest(slm, data):
 def test_stats_shows_tools_and_kinds_of_work(slm, data):
     said = slm("dataset", "stats", str(data)).stdout
     assert "edit_line" in said and "KIND OF WORK" in said and "slm-calls" in said and "not recorded" in said
+    heads = [line.split("  ") for line in said.splitlines() if line.isupper()]
+    assert [head[-1].strip() for head in heads] == ["NUMBER"] + ["TRAINED TURNS"] * 4
 
 
 def test_check_is_the_exit_code(slm, data):
     done = slm("dataset", "check", str(data), "--batch-size", "1")
-    assert done.returncode == 0 and done.stdout.endswith("ok\n")
+    assert done.returncode == 0 and done.stdout.endswith("ok\n") and "pure Python" not in done.stdout
     train = data / "train.jsonl"
     train.write_text(train.read_text() + '{"text": "other"}\n')
     done = slm("dataset", "check", str(data), "--batch-size", "1", "--json")
@@ -47,6 +55,73 @@ def test_check_is_the_exit_code(slm, data):
     assert done.returncode == 1 and not said["ok"]
     assert {finding["rule"] for finding in said["findings"]} == {"mixed_formats", "changed"}
     assert slm("dataset", "check", str(data), "--batch-size", "1").returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("form", "loader", "said"),
+    [
+        ("mlx", "mlx-lm 0.32.2", "read with mlx-lm's loader (0.32.2)"),
+        ("mlx", "pure Python", "mlx-lm is not installed: read with our own reader"),
+        ("trl", "pure Python", "read as trl rows"),
+    ],
+)
+def test_check_says_how_rows_were_read(monkeypatch, capsys, tmp_path, form, loader, said):
+    report = CheckReport(rows={"train": 3}, tokens=9, trained=4, loader=loader)
+    monkeypatch.setattr("slm_ext.datasets.check_dataset", lambda *words, **named: report)
+    manifest = Manifest(
+        config=BuildConfig(format=form), versions={}, tokenizer={}, counts={}, inputs=[], unreadable=[], outputs={}
+    )
+    (tmp_path / "manifest.json").write_text(manifest.model_dump_json())
+    assert main(["check", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == f"3 train; 4 of 9 tokens carry loss; {said}\nok\n"
+
+
+def test_build_names_what_it_passed_over(slm, project):
+    for number in range(12):
+        (project / "runs" / f"{number:02d}").mkdir(parents=True)
+        (project / "runs" / f"{number:02d}" / "calls.jsonl").write_text('{"kind": "call", "run_id"\n')
+    done = slm("dataset", "build", *SOLVED, "runs", "--out", "data", "--unlabelled", "keep", "--json")
+    unreadable = json.loads(done.stdout)["unreadable"]
+    said = [line for line in done.stderr.splitlines() if line.startswith(("passed over: ", "…"))]
+    shown = [f"passed over: {file}, byte {byte}: {cause}" for file, byte, cause in unreadable[:10]]
+    assert len(unreadable) == 12 and said == [*shown, "… and 2 more, see data/README.md"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "seen", "allowed"),
+    [
+        ("format: csv", "format: 'csv'", "'mlx', 'openai', 'axolotl' or 'trl'"),
+        ("split: {by: moon}", "split.by: 'moon'", "'repository' or 'instance'"),
+        ("split: {vaild: 0.1}", "split.vaild: no such setting", "by, valid, test"),
+        ("tokeniser: x", "tokeniser: no such setting", ", ".join(BuildConfig.model_fields)),
+        ("max_tokens: 0", "max_tokens: '0'; Input should be greater than 0", None),
+        ("disable: [loops]", "disable: \"['loops']\"; no rule 'loops'; there are format_error", None),
+        ("", "an empty file", "a YAML mapping of settings"),
+        ("- a", "list", "a YAML mapping of settings"),
+        ("order: \xff", "utf-8", "a YAML mapping of settings"),
+        ("seed: 2026-13-45", "month", "a YAML mapping of settings"),
+        ("decontamination: [a]", "decontamination: \"['a']\"; Input should be a valid dictionary", None),
+    ],
+)
+def test_a_wrong_setting_is_told_with_what_is_right(project, monkeypatch, settings, seen, allowed):
+    monkeypatch.chdir(project)
+    Path("settings.yaml").write_bytes(settings.encode("latin-1"))
+    Path("tasks.txt").write_text("a-1\n")
+    with pytest.raises(UsageError) as caught:
+        main(["build", *SOLVED, "--out", "x", "--config", "settings.yaml", "--decontaminate", "tasks.txt"])
+    assert seen in caught.value.seen and (allowed or "") == caught.value.allowed
+    assert not Path("x").exists()
+
+
+def test_tasks_to_keep_out_go_over_those_of_the_file(slm, project):
+    (project / "settings.yaml").write_text("unlabelled: keep\ndecontamination: {ngram: 8, files: [gone.txt]}\n")
+    (project / "tasks.txt").write_text("a-1\n")
+    done = slm(
+        "dataset", "build", *SOLVED, "--out", "data", "--config", "settings.yaml", "--decontaminate", "tasks.txt",
+        "--json",
+    )  # fmt: skip
+    said = json.loads(done.stdout)["config"]["decontamination"]
+    assert said["ngram"] == 8 and said["files"] == ["tasks.txt"]
 
 
 @pytest.mark.parametrize(
@@ -86,8 +161,28 @@ def test_atif(slm, project):
     files = sorted((project / "atif").iterdir())
     assert done.returncode == 0 and len(files) == 3
     assert json.loads(files[0].read_text())["schema_version"] == "ATIF-v1.4"
+    assert done.stdout == "3 trajectories in atif\n"
     built = slm("dataset", "build", "atif", "--out", "data", "--unlabelled", "keep", "--json")
     assert json.loads(built.stdout)["counts"]["sources"].keys() == {"atif"}
+    again = slm("dataset", "atif", SOLVED[0], "--out", "atif")
+    assert again.returncode == 2 and "seen: 3 files *.json" in again.stderr and "remove atif" in again.stderr
+    assert sorted((project / "atif").iterdir()) == files
+    assert slm("dataset", "atif", SOLVED[0], "--out", "one").stdout == "1 trajectory in one\n"
+    assert slm("dataset", "atif", "gone", "--out", "two").returncode == 2 and not (project / "two").exists()
+
+
+def test_atif_where_nothing_can_be_written(slm, project, monkeypatch):
+    (project / "file").write_text("")
+    for out in ("file", "file/below"):
+        done = slm("dataset", "atif", SOLVED[0], "--out", out)
+        assert done.returncode == 2 and "Traceback" not in done.stderr and "can be written" in done.stderr
+
+    def full(trace, path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("slm_ext.traces.atif.write_atif", full)
+    with pytest.raises(UsageError, match="No space left on device"):
+        main(["atif", SOLVED[0], "--out", str(project / "atif")])
 
 
 def test_a_critic_takes_steps_out(slm, providers, project):
@@ -101,4 +196,15 @@ def test_a_critic_takes_steps_out(slm, providers, project):
     assert counts["critic"] == {"asked": 2, "unread": 1} and counts["steps"]["critic"] == 1
     assert len(server.requests) == 2 and "step" in server.requests[0]["messages"][0]["content"].lower()
     wrong = slm("dataset", "build", *SOLVED, "--out", "more", "--critic", "judgo")
+    assert wrong.returncode == 2 and "judge" in wrong.stderr
+
+
+def test_a_critic_of_the_settings_is_asked(slm, providers, project):
+    (project / "settings.yaml").write_text("unlabelled: keep\ncritic: judge\n")
+    with FakeOpenAI(["1: good\n2: mistake\n3: good", "no idea"]) as server:
+        providers(f"slm_providers:\n  judge: {{model: judge, api_base: {server.base_url}}}\n")
+        words = ("dataset", "build", *SOLVED[:2], "--config", "settings.yaml", "--json", "--workers", "1")
+        said = json.loads(slm(*words, "--out", "data").stdout)
+    assert said["config"]["critic"] == "judge" and said["counts"]["critic"] == {"asked": 2, "unread": 1}
+    wrong = slm(*words, "--out", "more", "--critic", "judgo")
     assert wrong.returncode == 2 and "judge" in wrong.stderr

@@ -7,12 +7,15 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
-from slm_ext.datasets import BuildConfig, build_dataset
+from slm_ext.datasets import BuildConfig, SplitConfig, build_dataset, check_dataset
 from slm_ext.datasets.executors import LocalExecutor
+from slm_ext.datasets.manifest import read_manifest
 from slm_ext.errors import UsageError
 
 RUNS = Path(__file__).parents[1] / "data" / "runs"
@@ -193,3 +196,132 @@ def test_a_killed_build_goes_on_and_ends_as_if_nothing_had_happened(tmp_path):
     subprocess.run([*command, str(out)], check=True, env=env)
     assert len(killed) >= 5, killed
     assert digests(out) == digests(tmp_path / "whole")
+
+
+def test_a_dataset_whose_rows_are_gone_or_changed_is_not_given_back(tmp_path):
+    out = tmp_path / "out"
+    built(out)
+    rows = (out / "train.jsonl").read_bytes()
+    (out / "train.jsonl").write_bytes(rows.split(b"\n", 1)[1])
+    with pytest.raises(UsageError, match=r"train\.jsonl missing or changed"):
+        built(out)
+    (out / "train.jsonl").unlink()
+    with pytest.raises(UsageError, match=r"train\.jsonl missing or changed"):
+        built(out)
+    (out / "train.jsonl").write_bytes(rows)
+    built(out)
+
+
+def test_nothing_of_a_build_that_was_ended_while_it_wrote_stays(tmp_path, monkeypatch):
+    def ended(*_):
+        raise KeyboardInterrupt
+
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch:
+        patch.setattr("slm_ext.datasets.card.write_card", ended)
+        with pytest.raises(KeyboardInterrupt):
+            built(out, sorted(RUNS.iterdir()), exports=("kto",), split=SplitConfig(by="instance", valid=0.5))
+    assert (out / "valid.jsonl").exists() and (out / "exports" / "kto.jsonl").exists()
+    built(out, sorted(RUNS.iterdir()), split=SplitConfig(valid=0))
+    assert not (out / "valid.jsonl").exists() and not (out / "exports").exists()
+    assert check_dataset(out, batch_size=1).ok
+    shutil.copy(out / "train.jsonl", out / "valid.jsonl")
+    assert [finding.rule for finding in check_dataset(out, batch_size=1).findings] == ["not_built"]
+
+
+def test_two_builds_do_not_write_into_one_folder(tmp_path):
+    seen = []
+
+    def meanwhile(stage, done, total):
+        if not seen:
+            with pytest.raises(UsageError, match="another build") as caught:
+                built(tmp_path / "out", seed=3)
+            seen.append(caught.value)
+
+    build_dataset(SOLVED, tmp_path / "out", CONFIG, executor=LocalExecutor(1), progress=meanwhile)
+    assert seen and read_manifest(tmp_path / "out").config == CONFIG
+
+
+@pytest.mark.parametrize("where", ["file", "file/x", "/proc/x"])
+def test_a_folder_that_cannot_be_made(tmp_path, where):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="build a dataset in"):
+        built(tmp_path / where)
+
+
+def test_changed_verdicts_are_another_dataset(tmp_path):
+    labels = tmp_path / "lab"
+    for name, resolved in (("a", True), ("b", False)):
+        (labels / name).mkdir(parents=True)
+        (labels / name / "report.json").write_text(json.dumps({name: {"resolved": resolved}}))
+    manifest = build_dataset(SOLVED, tmp_path / "out", CONFIG, labels=[labels], executor=LocalExecutor(1))
+    assert [name for name, _, _ in manifest.labels] == ["lab/a/report.json", "lab/b/report.json"]
+    texts = [(labels / name / "report.json").read_text() for name in "ab"]
+    for name, text in zip("ba", texts, strict=True):
+        (labels / name / "report.json").write_text(text)
+    with pytest.raises(UsageError, match="changed inputs"):
+        build_dataset(SOLVED, tmp_path / "out", CONFIG, labels=[labels], executor=LocalExecutor(1))
+
+
+def test_an_odd_run_does_not_stop_the_others(tmp_path):
+    shutil.copytree(SOLVED[0], tmp_path / "runs" / "odd")
+    path = tmp_path / "runs" / "odd" / "calls.jsonl"
+    records = [json.loads(line) for line in path.read_text().splitlines()]
+    for record in records:
+        if record["kind"] == "call":
+            record["request"]["tools"] = [{"type": "function", "function": {"name": "edit", "parameters": 7}}]
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    shutil.copytree(SOLVED[1], tmp_path / "runs" / "good")
+    manifest = built(tmp_path / "out", [tmp_path / "runs"])
+    assert manifest.counts["read"]["out"] + len(manifest.unreadable) == 2
+    assert sum(manifest.counts["rows"].values()) > 0
+
+
+def test_settings_that_cannot_be_meant(tmp_path):
+    with pytest.raises(ValidationError, match="subtasks"):
+        BuildConfig(subtasks=("writing",))
+    with pytest.raises(UsageError, match="tool bundles") as caught:
+        built(tmp_path / "out", bundles=str(tmp_path))
+    assert "--bundles" in caught.value.next_step
+
+
+def test_what_is_lost_most_is_advised_on(tmp_path):
+    with pytest.raises(UsageError, match="license") as caught:
+        built(tmp_path / "a", licenses=("MIT",))
+    assert "licences" in caught.value.next_step
+    with pytest.raises(UsageError, match="too_long") as caught:
+        built(tmp_path / "b", max_tokens=30)
+    assert "--max-tokens" in caught.value.next_step and ", step " in caught.value.seen
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "a.traj").write_text('{"trajectory": 7}')
+    with pytest.raises(UsageError, match="unreadable") as caught:
+        built(tmp_path / "c", [tmp_path / "runs" / "a.traj"])
+    assert "a.traj, byte 0: " in caught.value.seen
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc")
+def test_workers_end_with_a_build_that_is_killed(tmp_path):
+    for number in range(200):
+        shutil.copytree(SOLVED[number % len(SOLVED)], tmp_path / "in" / f"run-{number:03d}")
+    script = tmp_path / "build.py"
+    script.write_text(BUILD.replace("\n", "\n    ").replace("LocalExecutor(1)", "LocalExecutor(2)"))
+    script.write_text("if __name__ == '__main__':" + script.read_text())
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p), "SLM_TEST_MARK": str(tmp_path)}
+    process = subprocess.Popen([sys.executable, str(script), str(tmp_path / "in"), str(tmp_path / "out")], env=env)
+    while process.poll() is None and not any((tmp_path / "out").glob(".work/*/.episodes-*")):
+        time.sleep(0.01)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    for _ in range(200):
+        left = [entry for entry in Path("/proc").glob("[0-9]*/environ") if _holds(entry, str(tmp_path))]
+        if not left:
+            break
+        time.sleep(0.1)
+    assert not left
+
+
+def _holds(file: Path, text: str) -> bool:
+    try:
+        return text.encode() in file.read_bytes()
+    except OSError:
+        return False

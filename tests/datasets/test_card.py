@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+import sys
+from itertools import pairwise
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 from slm_ext.datasets import BuildConfig, SplitConfig, build_dataset, read_manifest
-from slm_ext.datasets.card import card_text, length_plot
+from slm_ext.datasets.card import REASONS, STAGES, card_text, length_plot
 from slm_ext.datasets.executors import LocalExecutor
+from slm_ext.datasets.rendering.row import RowRefused
+from slm_ext.datasets.rules import RUN_RULES, STEP_RULES
 from tests.datasets.models import RUNS
 
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "datasets.md"
 BAR = "{http://www.w3.org/2000/svg}rect"
 
 
@@ -50,9 +56,6 @@ def number(text: str) -> int:
     return int(text.replace(",", ""))
 
 
-STAGES = ("read", "filter", "steps", "mask", "dedup", "decontaminate", "render", "check")
-
-
 def test_every_reason_is_named_with_its_count(built, card):
     counts = built[1].counts
     expected = {
@@ -62,9 +65,80 @@ def test_every_reason_is_named_with_its_count(built, card):
         if reason not in ("in", "out", "files")
     }
     assert ("render", "too_long") in expected and any(stage == "steps" for stage, _ in expected)
-    cells = [row for table in tables(card) for row in table if len(row) == 3]
-    shown = {(stage, reason): number(count) for stage, reason, count in cells if (stage, reason) in expected}
+    cells = [row for table in tables(card) for row in table if len(row) == 4 and row[1] not in STAGES.values()]
+    shown = {(stage, reason): number(count) for stage, reason, _, count in cells}
     assert shown == expected
+    assert all(words == REASONS[stage][reason] for stage, reason, words, _ in cells)
+
+
+def test_every_reason_has_words():
+    """The rules are the code's, those of rendering stand in the reference's table."""
+    assert set(STEP_RULES) <= set(REASONS["steps"]) and set(RUN_RULES) <= set(REASONS["filter"])
+    section = REFERENCE.read_text().partition("## Why something is left out")[2].partition("\n## ")[0]
+    (table,) = tables(section)
+    documented, stage = {}, ""
+    for first, reasons, _ in table:
+        stage = first or stage
+        documented.setdefault(stage, set()).update(re.findall("`(\\w+)`", reasons))
+    assert documented == {stage: set(reasons) for stage, reasons in REASONS.items()}
+    assert all(words for reasons in REASONS.values() for words in reasons.values())
+    assert list(REASONS) == list(STAGES)
+
+
+def test_rendering_refuses_for_reasons_that_have_words():
+    source = Path(sys.modules[RowRefused.__module__].__file__).read_text()
+    assert set(re.findall(r"raise RowRefused\(\"(\w+)\"", source)) == set(REASONS["render"])
+
+
+def test_stages_say_what_they_count(built, card):
+    counts = built[1].counts
+    (stages,) = [table for table in tables(card) if ["check", "rows"] in [row[:2] for row in table]]
+    assert [row[:2] for row in stages] == [[name, unit] for name, unit in STAGES.items() if name in counts]
+    assert all([number(row[2]), number(row[3])] == [counts[row[0]]["in"], counts[row[0]]["out"]] for row in stages)
+    assert "leaves out do not come to `render`" in card
+
+
+def test_runs_that_were_read_are_not_those_that_were_taken(built, card):
+    counts = built[1].counts
+    read, taken = counts["read"]["out"], sum(counts["splits"].values())
+    assert read == counts["read"]["in"] - 1 == 18 and 0 < taken < read
+    assert f"Of {read} runs that were read, {taken} were taken." in card
+    assert not re.search(r"\bepisodes?\b", card)
+
+
+def test_one_run_is_no_runs(built):
+    manifest = read_manifest(built[0])
+    assert manifest is not None
+    manifest.counts["read"]["out"] = 1
+    manifest.counts["splits"] = {"train episodes": 1}
+    assert "Of 1 run that was read, 1 was taken." in card_text(manifest, [])
+
+
+def test_tables_of_trained_turns_are_headed_so(built, card):
+    heads = [line for line, below in pairwise(card.splitlines()) if set(below) == {"|", "-"}]
+    for what in ("source", "licence", "tool", "kind of work", "prompt"):
+        assert f"| {what} | trained turns |" in heads
+    assert f" {built[1].counts['tokens']['trained']:,} tokens carry loss.\n" in card
+
+
+def test_splits_are_in_order(built):
+    manifest = read_manifest(built[0])
+    assert manifest is not None
+    manifest.counts["rows"] = {"test": 3, "train": 9, "valid": 4}
+    manifest.counts["splits"] = {"test episodes": 1, "train episodes": 2, "valid episodes": 1}
+    splits = tables(card_text(manifest, []))[0]
+    assert splits == [["train", "9", "2"], ["valid", "4", "1"], ["test", "3", "1"]]
+
+
+def test_fitted_prompts_are_a_part_of_those_that_are_not_comparable(built):
+    manifest = read_manifest(built[0])
+    assert manifest is not None
+    manifest.counts["prompts"] = {"byte for byte as served": 7, "fitted into the window": 2, "not comparable": 3}
+    text = card_text(manifest, [])
+    assert [["byte for byte as served", "7"], ["not comparable", "3"]] in tables(text)
+    assert "2 of these were fitted into the window" in text and "no hash of the served prompt" in text
+    manifest.counts["prompts"] = {"byte for byte as served": 7}
+    assert "comparable" not in card_text(manifest, []) and "fitted" not in card_text(manifest, [])
 
 
 def test_each_stage_loses_as_many_as_it_says(built):

@@ -215,7 +215,8 @@ def test_solutions_are_no_tasks_to_keep_out(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{}", b"[]", b'{"rows": 3}', b"[1, 2]", b"\xff\xfe", b'{"instance_id": "a"}\n{"x']
+    "content",
+    [b"", b"a,b\nc,d", b"torn {", b"{}", b"[]", b'{"rows": 3}', b"[1, 2]", b"\xff\xfe", b'{"instance_id": "a"}\n{"x'],
 )
 def test_files_without_a_task(tmp_path, content):
     path = tmp_path / "tasks"

@@ -126,11 +126,12 @@ def test_the_same_verdict_twice_is_one():
     assert verdict(Verdicts([(("a", None, True), "x"), (("a", None, True), "y")]), instance="a") is True
 
 
-def test_what_a_run_says_of_itself_counts_where_nobody_else_does():
-    own = dict(verdict=True, verdict_source="slm-calls")
+def test_what_a_run_says_of_itself_counts_before_what_is_said_of_its_task():
+    own = dict(verdict=True, verdict_source="slm-calls", run_id="r1")
     assert verdict(Verdicts(), **own) is True
-    assert verdict(Verdicts([(("sums-1", None, False), "report.json")]), **own) is False
-    assert verdict(Verdicts([(("sums-2", None, False), "report.json")]), **own) is True
+    assert verdict(Verdicts([(("sums-1", None, False), "report.json")]), **own) is True
+    assert verdict(Verdicts([(("sums-1", "r1", False), "run.json")]), **own) is False
+    assert verdict(Verdicts([(("sums-1", None, False), "report.json")]), run_id="r1") is False
 
 
 def test_a_try_that_was_not_chosen_has_no_verdict():

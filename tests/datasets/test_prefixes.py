@@ -34,6 +34,11 @@ OPEN = {
     "sliced": "{% for m in messages[1:] %}{{ m.content }}{% endfor %}",
     "backwards": "{% for m in messages|reverse %}{{ m.content }}{% endfor %}",
     "filtered": "{% for m in messages|selectattr('role', 'equalto', 'user') %}{{ m.content }}{% endfor %}",
+    "macro": "{% macro all() %}" + CHATML + "{% endmacro %}{{ all() }}",
+    "block": "{% set all %}" + CHATML + "{% endset %}{{ all }}",
+    "filter": "{% filter trim %}" + CHATML + "{% endfilter %}",
+    "recursive": "{% for m in messages recursive %}{{ m.content }};{% endfor %}",
+    "in pairs": "{% for two in messages|batch(2) %}{% for m in two %}{{ m.content }};{% endfor %}{% endfor %}",
     "asked": "{% for m in messages %}{{ m.content }}{% endfor %}{% if messages %}!{% endif %}",
     "loop itself": "{% for m in messages %}{{ m.content }}{% set l = loop %}{{ l.last }}{% endfor %}",
 }

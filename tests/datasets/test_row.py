@@ -243,6 +243,14 @@ def renderers(tmp_path_factory):
     return {"qwen3_coder": renderer(), "hermes": renderer(folder)}
 
 
+@pytest.mark.parametrize("arguments", ['{"n": NaN}', '{"n": 1e400}', '{"s": "\\ud800"}', "[" * 20_000, "{", '{"a": 1'])
+def test_arguments_that_are_no_json_are_refused(arguments):
+    """A row is written as JSON, and a trainer has to read what was rendered."""
+    episode = conversation((call("edit", {}), ""))
+    episode.steps[0].reply = call("edit", arguments)
+    assert refused(renderer(), episode) == "bad_arguments"
+
+
 class TestRoundTrip:
     """A rendered call is read as the call that was made, or the row is refused."""
 
@@ -258,7 +266,9 @@ class TestRoundTrip:
         try:
             row = render.row(episode, episode.steps[0])
         except RowRefused as refusal:
-            assert refusal.reason in ("other_action", "no_end", "no_text", "no_token_prefix", "template_refuses")
+            strange = any(word in json.dumps(made) for word in ("Infinity", "NaN", "\\ud"))
+            known = ("other_action", "no_end", "no_text", "no_token_prefix", "template_refuses")
+            assert refusal.reason in known or (refusal.reason == "bad_arguments" and strange)
             return
         parsed = render.target.wire.parse(row.answer.removesuffix("<|im_end|>"), given_tools)
         assert parsed.rejection is None and [c.name for c in parsed.calls] == ["edit"]

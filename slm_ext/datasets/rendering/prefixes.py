@@ -10,6 +10,7 @@ is rendered for itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 __all__ = ["Prefixes"]
@@ -60,8 +61,10 @@ class _Watched(Sequence[Message]):
 
     @property
     def closed(self) -> bool:
-        """Whether nothing was read before its time."""
-        return not self._looked and len(self.ends) == len(self._messages) + 1
+        """Whether nothing was read before its time, and each message was written before the next one was taken: a
+        template that gathers what it writes, in a macro or a block, gives it away only when it has read all."""
+        written = all(before < after for before, after in pairwise(self.ends))
+        return not self._looked and written and len(self.ends) == len(self._messages) + 1
 
     def __iter__(self) -> Iterator[Message]:
         if self.ends:

@@ -48,6 +48,7 @@ class Row(msgspec.Struct):
     """The target up to its end token; white space behind that belongs to what follows."""
     prompt_tokens: int
     target_tokens: int
+    """Of what the format trains: the target, or the answer."""
     fitted: bool = False
     """Whether something was left out so that it fits."""
     same_prompt: bool | None = None
@@ -65,6 +66,7 @@ class Renderer:
     def __init__(self, target: Target, config: BuildConfig):
         self.target = target
         self.limit = min(config.max_tokens or target.window, target.window)
+        self._whole_turns = config.format == "mlx"  # others train an answer up to its end token
         self._fit = config.too_long == "fit"
         self._policy = ContextPolicy()
         self._counter: TokenCounter | None = None
@@ -166,7 +168,7 @@ class Renderer:
             raise RowRefused("no_end", "the answer does not end with the end of a turn, or goes on behind one")
         reply = self._shown(reply, answer)
         before = self.target.tokens(prompt)
-        added = self.target.added(prompt, target)
+        added = self.target.added(prompt, target if self._whole_turns else answer)
         if added is None:
             raise RowRefused("no_token_prefix", "a token spans the end of the prompt and the answer")
         if added <= 0:
@@ -254,16 +256,9 @@ def _object(function: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(arguments, str):
         return function
     try:
-        return function | {"arguments": _decoded(arguments or "{}")}
-    except ValueError:
+        return function | {"arguments": msgspec.json.decode(arguments or "{}")}
+    except (ValueError, RecursionError):  # no JSON; NaN, half a surrogate and the like are none
         raise RowRefused("bad_arguments", arguments[:100]) from None
-
-
-def _decoded(text: str) -> Any:
-    try:
-        return msgspec.json.decode(text)
-    except (ValueError, RecursionError):
-        return json.loads(text)  # reads what Python writes beyond the standard
 
 
 def _sent(message: Message) -> Message:
