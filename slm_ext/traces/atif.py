@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import math
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,11 @@ from typing import Any
 from slm_ext.traces.readers.atif import after, kept, reply_of
 from slm_ext.traces.trace import Call, Message, Trace, Turn
 
-__all__ = ["VERSION", "to_atif", "write_atif"]
+__all__ = ["VERSION", "atif_name", "to_atif", "write_atif"]
 
 VERSION = "ATIF-v1.4"
+_LONGEST = 100
+"""Characters of a file's name."""
 
 
 def to_atif(trace: Trace) -> dict[str, Any]:
@@ -43,16 +47,30 @@ def to_atif(trace: Trace) -> dict[str, Any]:
         "extra": _without_none({
             "instance_id": trace.instance_id, "attempt": trace.attempt, "resolved": trace.resolved,
             "submitted": trace.submitted, "exit_status": trace.exit_status, "patch": trace.patch,
-            "license": trace.license, "tools": next(iter(trace.tools.values()), None), "form": trace.form,
+            "license": trace.license, "repo": trace.extra.get("repo"), "base_commit": trace.extra.get("base_commit"),
+            "tools": next(iter(trace.tools.values()), None), "form": trace.form,
         }),
     })  # fmt: skip
 
 
 def write_atif(trace: Trace, path: Path) -> None:
-    """Write the trajectory; an `OSError` leaves what was there."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_bytes(_json(to_atif(trace)))
-    part.replace(path)
+    """Write the trajectory; an `OSError` leaves what was there, and nothing else."""
+    data = _json(to_atif(trace))
+    part = path.with_name(f".{path.name[:_LONGEST]}.{os.getpid()}")
+    try:
+        part.write_bytes(data)
+        part.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise
+
+
+def atif_name(number: int, instance_id: str) -> str:
+    """A file's name for a trajectory that every system takes: no two numbers have the same."""
+    begin, end = f"{number:05d}-", ".json"
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", re.split(r"[/\\]", instance_id.rstrip("/\\"))[-1]).strip("-") or "run"
+    return begin + name[: _LONGEST - len(begin) - len(end)] + end
 
 
 def _given(turn: Turn, following: Turn | None, before: tuple[Message, ...]) -> list[dict[str, Any]]:

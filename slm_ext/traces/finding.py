@@ -6,11 +6,12 @@ Beside a trajectory its call records are read instead: they say most.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from slm_ext.errors import UsageError
-from slm_ext.traces.readers import Problem, begins_like_a_run, read_file
+from slm_ext.traces.readers import Problem, begins_like, begins_like_a_run, read_file
 from slm_ext.traces.trace import Trace
 
 __all__ = ["ALLOWED", "find_files", "find_traces", "iter_traces", "read_traces"]
@@ -28,6 +29,12 @@ def read_traces(path: Path | str) -> list[Trace]:
         UsageError: it is not there, not a run's record, or cannot be read to its end.
     """
     path = Path(path)
+    with _entering(f"read the run {path}"):
+        return list(_strict([_of_one_run(path)]))
+
+
+def _of_one_run(path: Path) -> Path:
+    """The file that tells of the run at `path`."""
     attempted = f"read the run {path}"
     if path.is_dir():
         found = _in_folder(path)
@@ -42,7 +49,7 @@ def read_traces(path: Path | str) -> list[Trace]:
         path = found[0]
     if not path.is_file():
         raise UsageError(attempted, seen="no such file or folder", allowed=ALLOWED)
-    return list(_strict([_preferred(path)]))
+    return _preferred(path)
 
 
 def find_traces(paths: Iterable[Path | str]) -> list[Trace]:
@@ -71,22 +78,36 @@ def find_files(paths: Iterable[Path | str]) -> list[Path]:
     another name counts where it begins like a run of a known format.
 
     Raises:
-        UsageError: a path that is not there; a folder without a single run.
+        UsageError: a path that is not there; a folder without a single run; one that cannot be entered.
     """
     files: dict[Path, Path] = {}
     for path in map(Path, paths):
-        if not path.is_dir():
-            if not path.is_file():
-                read_traces(path)  # says what is wrong
-            chosen = _preferred(path)
-            files.setdefault(chosen.resolve(), chosen)
-            continue
-        found = [one for folder in _folders(path) for one in (*_in_folder(folder), *_others(folder))]
-        if not found:
-            raise UsageError(f"find runs in {path}", seen="none", allowed=ALLOWED)
-        for one in found:
-            files.setdefault(one.resolve(), one)
+        with _entering(f"find runs in {path}"):
+            for one in _below(path):
+                files.setdefault(one.resolve(), one)
     return [file for _, file in sorted(files.items())]
+
+
+def _below(path: Path) -> list[Path]:
+    if not path.is_dir():
+        if not path.is_file():
+            read_traces(path)  # says what is wrong
+        return [_preferred(path)]
+    found = [one for folder in _folders(path) for one in (*_in_folder(folder), *_others(folder))]
+    if not found:
+        raise UsageError(f"find runs in {path}", seen="none", allowed=ALLOWED)
+    return found
+
+
+@contextmanager
+def _entering(attempted: str) -> Generator[None]:
+    """Says which folder it was that could not be looked into."""
+    try:
+        yield
+    except OSError as error:
+        seen = f"{error.filename} cannot be entered ({error.strerror})"
+        next_step = f"make {error.filename} readable, or name the folders beside it"
+        raise UsageError(attempted, seen=seen, allowed="folders that may be read", next_step=next_step) from None
 
 
 def _strict(files: Iterable[Path]) -> Iterator[Trace]:
@@ -107,10 +128,11 @@ def _others(folder: Path) -> list[Path]:
 
 
 def _preferred(path: Path) -> Path:
-    """The call records beside a trajectory, where they are of the same run."""
+    """The call records beside a trajectory, where they are of the same run and there is something in them."""
     calls = path.parent / "calls.jsonl"
-    alone = len(_trajectories(path.parent)) <= 1
-    return calls if not path.name.endswith(".jsonl") and alone and calls.is_file() else path
+    if path.name.endswith(".jsonl") or not calls.is_file() or len(_trajectories(path.parent)) > 1:
+        return path
+    return calls if begins_like(calls) == "slm-calls" else path
 
 
 def _in_folder(folder: Path) -> list[Path]:
@@ -131,8 +153,11 @@ _OF_A_RUN = ("repo", "work", "blobs", "attempts")
 
 
 def _folders(top: Path) -> list[Path]:
+    def refuse(error: OSError) -> None:
+        raise error
+
     found = []
-    for folder, below, names in os.walk(top):
+    for folder, below, names in os.walk(top, onerror=refuse):
         found.append(Path(folder))
         skipped = _OF_A_RUN if "run.json" in names or "calls.jsonl" in names else ()
         below[:] = sorted(name for name in below if name not in skipped and not name.startswith("."))

@@ -3,7 +3,9 @@
 What a key looks like is known by bc-detect-secrets, the maintained fork of Yelp's detect-secrets. Used are those of its
 detectors that know a key by its own looks. Its entropy and keyword detectors see secrets in hashes and ordinary code,
 that of `user:password@` in every example; those of Artifactory, Azure, Cloudant, IBM and Softlayer judge by the words
-around a value. The patterns here are for what it lacks.
+around a value. The patterns here are for what it lacks: keys of further shapes, and values that only their place tells,
+such as `Authorization: Basic …`, `https://user:password@` or `MY_TOKEN=…`. Those are hidden where they look made up, so
+that code which only names a secret stays as it is.
 """
 
 from __future__ import annotations
@@ -14,17 +16,23 @@ import logging
 import os
 import re
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from slm_ext.traces.places import NAMES, PLACES
+
 __all__ = ["Scrubber"]
 
-_NAMES = re.compile(r"(?i)(_|^)(API_?KEY|ACCESS_?KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)(_|$)")
 _FIELDS = {"api_key", "apikey", "x-api-key", "authorization", "proxy-authorization", "password"}
-_SHORTEST, _SHORTEST_GIVEN, _SHORTEST_SHAPE = 8, 4, 13
-"""Characters of a secret: in the environment, given, and with what makes it known by its looks (`://:password@`)."""
+_LONG_FIELDS = {
+    "token", "access_token", "refresh_token", "client_secret", "secret", "api-key", "cookie", "set-cookie",
+    "secretaccesskey", "secret_access_key",
+}  # fmt: skip
+"""Fields that hold a secret where it is a text of some length."""
+_SHORTEST, _SHORTEST_GIVEN, _SHORTEST_SHAPE = 8, 4, 7
+"""Characters of a secret: in the environment, given, and with what makes it known by its looks (`://:ab@`)."""
 _PLACEHOLDERS = {"dummy", "empty", "none", "ollama", "lm-studio", "lmstudio", "not-needed", "local"}
 """Keys people write for servers that want none; hiding them would hide ordinary words."""
 _PASSES = 5
@@ -52,11 +60,17 @@ _SHAPES = (
     r"gl(?:pat|dt|ft|soat|rt|cbt|imt|ptt|agent|oas)-[\w-]{20,}",
     r"AIza[\w-]{35}",
     r"pypi-AgE[\w-]{50,}",
+    r"sk-lf-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",  # Langfuse
+    *(rf"{begin}(?=[A-Za-z]*\d)[A-Za-z0-9]{{20,}}" for begin in ("gsk_", "xai-", "pplx-", "fw_")),
+    r"r8_[A-Za-z0-9]{30,}",  # Replicate
+    *(rf"{begin}(?=[\w-]*\d)[\w-]{{20,}}" for begin in ("nvapi-", "dckr_pat_", "GOCSPX-", r"hv[bs]\.")),
+    r"ya29\.(?:[a-z]\.)?(?=[\w-]*\d)[\w-]{20,}",
+    r"do[opr]_v1_[0-9a-f]{40,}",  # DigitalOcean
+    r"dapi[0-9a-f]{32}",  # Databricks
+    *(rf"{begin}[0-9]{{7,9}}:[\w-]{{35}}(?![\w-])" for begin in ("[0-9]", "bot[0-9]")),  # Telegram
 )
 _WORD = r"(?:(?<![\w-])|(?<=\\[bfnrt])|(?<=%[0-9A-F]{2}))"
 """Where a word begins, in JSON (`\\nword`) and in URLs (`%20word`) too."""
-_BEARER = re.compile(r"(?<=[Bb]earer )[\w.~+/=-]{16,}")
-_URL_PASSWORD = re.compile(r"://[^\s:/?#@\[\]'\"<>]{0,64}:([\w.~!*+%-]{8,128})@")
 _PRIVATE_KEY = re.compile(
     r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----"
     r"(?:(?:(?!-----BEGIN)[\w+/=\s\\:,.\"'|-]){0,9000}?-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----"
@@ -100,7 +114,7 @@ class Scrubber:
     ):
         environ = os.environ if environ is None else environ
         self._known: list[str] = []
-        for value in (v for k, v in environ.items() if _NAMES.search(k)):
+        for value in (v for k, v in environ.items() if NAMES.search(k)):
             if len(value) >= _SHORTEST and not value.isalpha():
                 self.add(value)
         for value in secrets:
@@ -134,8 +148,7 @@ class Scrubber:
         if isinstance(value, Mapping):
             copy: dict[str, Any] = {}
             for k, v in value.items():
-                secret = v and isinstance(v, str) and str(k).lower() in _FIELDS
-                copy[_unused(self.text(str(k)), copy)] = self.mark if secret else self.value(v)
+                copy[_unused(self.text(str(k)), copy)] = self.mark if _is_field(str(k), v, value) else self.value(v)
             return copy
         if isinstance(value, (list, tuple)):
             return [self.value(item) for item in value]
@@ -149,13 +162,16 @@ class Scrubber:
         tokens, assigned = _detectors()
         if "PRIVATE KEY" in text:
             text = _PRIVATE_KEY.sub(self._private_key, text)
-        if "earer " in text:
-            text = _BEARER.sub(self._bearer, text)
         text = tokens.sub(self._token, text)
-        if "aws" in text.lower():
+        small = text.lower()
+        if "aws" in small:
             for pattern in assigned:
                 text = pattern.sub(self._assigned, text)
-        return _URL_PASSWORD.sub(self._url_password, text)
+        text = "\n" + text  # a line begins with a line feed
+        for words, pattern, is_secret in PLACES:
+            if any(word in small for word in words):
+                text = pattern.sub(lambda match, judge=is_secret: self._placed(match, judge), text)
+        return text[1:]
 
     def _without_homes(self, text: str) -> str:
         if "/home/" in text or "sers" in text or any(home in text for home in self._homes):
@@ -166,25 +182,27 @@ class Scrubber:
         """Code that only names the first and the last line of a key holds none."""
         return self.mark if _KEY_BODY.search(match[0]) else match[0]
 
-    def _bearer(self, match: re.Match[str]) -> str:
-        """A token has digits, `Bearer resource_metadata=` has none."""
-        return self.mark if any(c.isdigit() for c in match[0]) else match[0]
-
     def _token(self, match: re.Match[str]) -> str:
         return match[0] if match.lastgroup == "jwt" and not _is_jwt(match[0]) else self.mark
 
     def _assigned(self, match: re.Match[str]) -> str:
         """A value known by the name before it; a git hash is none."""
-        if _GIT_HASH.fullmatch(match[1]):
-            return match[0]
-        begin, end = (place - match.start() for place in match.span(1))
+        return match[0] if _GIT_HASH.fullmatch(match[1]) else self._hidden(match, 1)
+
+    def _placed(self, match: re.Match[str], is_secret: Callable[[re.Match[str]], object]) -> str:
+        return self._hidden(match, "secret") if is_secret(match) else match[0]
+
+    def _hidden(self, match: re.Match[str], group: int | str) -> str:
+        begin, end = (place - match.start() for place in match.span(group))
         return match[0][:begin] + self.mark + match[0][end:]
 
-    def _url_password(self, match: re.Match[str]) -> str:
-        """`user:password` of an example is left as it is: a real one has letters and digits."""
-        password = match[1]
-        real = any(c.isdigit() for c in password) and any(c.isalpha() for c in password)
-        return match[0].replace(f":{password}@", f":{self.mark}@") if real else match[0]
+
+def _is_field(name: str, value: Any, beside: Mapping) -> bool:
+    """Whether the field of an object is a secret; `token` beside `logprob` is a piece of the model's text."""
+    if not value or not isinstance(value, str):
+        return False
+    name = name.lower()
+    return name in _FIELDS or (name in _LONG_FIELDS and len(value) >= _SHORTEST and "logprob" not in beside)
 
 
 @cache

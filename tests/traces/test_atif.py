@@ -2,13 +2,15 @@
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from slm_ext.traces import Call, Trace, Turn, find_traces, read_file
-from slm_ext.traces.atif import to_atif, write_atif
+from slm_ext.traces.atif import atif_name, to_atif, write_atif
 
 from .atif_fields import Trajectory
 from .made import traces
@@ -104,3 +106,54 @@ def test_a_file_that_cannot_be_written_leaves_what_was_there(tmp_path):
     with pytest.raises(OSError):
         write_atif(trace, tmp_path / "none" / "a.json")
     assert [path.name for path in tmp_path.iterdir() if not path.name.startswith(".")] == ["folder"]
+
+
+def test_where_it_worked_comes_back(tmp_path):
+    [trace] = find_traces([RUNS / "mini-inventory"])
+    assert {"repo", "base_commit"} <= trace.extra.keys()
+    assert there_and_back(trace, tmp_path).extra == trace.extra
+
+
+@pytest.mark.parametrize("broken", ["write_bytes", "replace"])
+def test_a_full_disk_leaves_nothing_behind(broken, tmp_path, monkeypatch):
+    [trace] = find_traces([RUNS / "mini-stalled"])
+    real = Path.write_bytes
+    (tmp_path / "a.json").write_text("as it was")
+
+    def full(path, data):
+        if broken == "write_bytes" or not isinstance(data, bytes):
+            if isinstance(data, bytes):
+                real(path, data[:100])
+            raise OSError(28, "No space left on device", str(path))
+        return real(path, data)
+
+    monkeypatch.setattr(Path, broken, full)
+    with pytest.raises(OSError, match="No space"):
+        write_atif(trace, tmp_path / "a.json")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+    assert (tmp_path / "a.json").read_text() == "as it was"
+
+
+def test_a_file_with_the_longest_name_is_written(tmp_path):
+    [trace] = find_traces([RUNS / "mini-stalled"])
+    path = tmp_path / ("a" * 250 + ".json")
+    write_atif(trace, path)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@given(st.text(max_size=400) | st.sampled_from(["x" * 300, "a\0b", "", ".", "..", "/", "a/b/", "C:\\x", "é" * 200]))
+def test_a_name_that_every_system_takes(instance_id):
+    name = atif_name(7, instance_id)
+    assert re.fullmatch(r"00007-[A-Za-z0-9._-]+\.json", name) and len(name) <= 100
+    assert atif_name(8, instance_id) != name
+
+
+@pytest.mark.parametrize(
+    ("instance_id", "name"),
+    [
+        ("owner__name-1", "00012-owner__name-1.json"), ("o/n", "00012-n.json"), ("a b\0c", "00012-a-b-c.json"),
+        ("", "00012-run.json"), ("x" * 300, f"00012-{'x' * 89}.json"),
+    ],
+)  # fmt: skip
+def test_the_name_tells_the_task(instance_id, name):
+    assert atif_name(12, instance_id) == name

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -321,3 +322,44 @@ def test_a_folder_without_a_run_is_refused(tmp_path):
     shutil.copytree(RUNS / "mini-stalled", tmp_path / "run")
     with pytest.raises(UsageError, match=r"name one run, such as .*run"):
         read_traces(tmp_path)
+
+
+@pytest.fixture
+def locked(tmp_path, monkeypatch):
+    """A folder that nobody can look into, not even root."""
+    shutil.copytree(RUNS / "mini-stalled", tmp_path / "run")
+    shutil.copytree(RUNS / "mini-inventory", tmp_path / "locked")
+    for name in ("listdir", "scandir"):
+        real = getattr(os, name)
+
+        def refuse(path=".", real=real):
+            if str(path) == str(tmp_path / "locked"):
+                raise PermissionError(13, "Permission denied", str(path))
+            return real(path)
+
+        monkeypatch.setattr(os, name, refuse)
+    return tmp_path / "locked"
+
+
+def test_a_folder_that_cannot_be_entered_is_told(locked):
+    for look in (read_traces, lambda path: find_traces([path])):
+        with pytest.raises(UsageError, match="Permission denied") as caught:
+            look(locked)
+        assert f"{locked} cannot be entered" in caught.value.seen and caught.value.allowed and caught.value.next_step
+
+
+def test_a_folder_below_that_cannot_be_entered_is_told(locked):
+    with pytest.raises(UsageError, match="Permission denied") as caught:
+        find_traces([locked.parent])
+    assert f"{locked} cannot be entered" in caught.value.seen and str(locked.parent) in caught.value.attempted
+    assert find_traces([locked.parent / "run"])
+
+
+@pytest.mark.parametrize("text", ["", "\n", '{"a": 1}\n', "no records", '{"kind": "call"'])
+def test_call_records_without_a_record_do_not_hide_the_trajectory(text, tmp_path):
+    shutil.copytree(RUNS / "mini-stalled", tmp_path / "run")
+    [path] = (tmp_path / "run").glob("*.traj.json")
+    (tmp_path / "run" / "calls.jsonl").write_text(text)
+    assert one(path).source == path == one(tmp_path / "run").source
+    [found] = find_traces([tmp_path])
+    assert found.source == path and found.turns

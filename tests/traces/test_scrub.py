@@ -5,6 +5,7 @@ import hashlib
 import json
 import subprocess
 import sys
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -51,6 +52,10 @@ def private_key(draw):
     return "\n".join(f"{i}|{line}" if number else line for i, line in enumerate(lines, 1)), rows[0]
 
 
+def basic(user, password):
+    return base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
 def before(words, pattern, after=""):
     """Secrets that are known by what stands around them."""
     return st.from_regex(pattern, fullmatch=True).map(lambda secret: (words + secret + after, secret))
@@ -81,6 +86,45 @@ KINDS = {
     "bearer": before("Authorization: Bearer ", r"[A-Za-z0-9._~+/-]{20,40}[0-9]={0,2}"),
     "password in a URL": before("postgresql://app:", r"[a-z]{4}[0-9]{2}[A-Za-z0-9_.~-]{4,20}", "@db:5432/main"),
     "given": st.just(("zq-given-1", "zq-given-1")),
+    "groq": shaped(r"gsk_[0-9][A-Za-z0-9]{51}"),
+    "xai": shaped(r"xai-[0-9][A-Za-z0-9]{79}"),
+    "nvidia": shaped(r"nvapi-[0-9][A-Za-z0-9_-]{62}[a-z]"),
+    "perplexity": shaped(r"pplx-[0-9][A-Za-z0-9]{47}"),
+    "replicate": shaped(r"r8_[A-Za-z0-9]{37}"),
+    "fireworks": shaped(r"fw_[0-9][A-Za-z0-9]{23}"),
+    "langfuse": shaped(r"sk-lf-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"),
+    "google access": shaped(r"ya29\.(a0|c\.b0)[A-Za-z0-9_-]{100,200}"),
+    "google client": shaped(r"GOCSPX-[0-9][A-Za-z0-9_-]{26}[a-z]"),
+    "digitalocean": shaped(r"dop_v1_[0-9a-f]{64}"),
+    "docker": shaped(r"dckr_pat_[0-9][A-Za-z0-9_-]{25}[a-z]"),
+    "databricks": shaped(r"dapi[0-9a-f]{32}"),
+    "vault": shaped(r"hvs\.[0-9][A-Za-z0-9_-]{22,90}[a-z]"),
+    "telegram": shaped(r"[0-9]{8,10}:AA[A-Za-z0-9_-]{32}[a-z]"),
+    "telegram url": before("https://api.telegram.org/bot", r"[0-9]{10}:AA[A-Za-z0-9_-]{32}[a-z]", "/getMe"),
+    "basic": st.builds(
+        lambda user, word: (f"Authorization: Basic {basic(user, word)}", basic(user, word)),
+        st.from_regex(r"[a-z]{3,9}", fullmatch=True),
+        st.from_regex(r"[ -~]{4,30}", fullmatch=True),
+    ),
+    "bearer in capitals": before("AUTHORIZATION: BEARER ", r"[0-9][A-Za-z0-9._~+/-]{20,40}[0-9]"),
+    "bearer in small letters": before("authorization: bearer ", r"[0-9][A-Za-z0-9._~+/-]{20,40}[0-9]"),
+    "x-api-key": before("x-api-key: ", r"[0-9]{3}[a-z][A-Za-z0-9_-]{20,40}[a-z]"),
+    "X-Api-Key in quotes": before("'X-Api-Key': '", r"[0-9]{3}[a-z][A-Za-z0-9_-]{20,40}[a-z]", "'"),
+    "token in a URL": before("https://", r"[0-9]{3}[a-z][A-Za-z0-9]{15,40}[a-z]", "@github.com/o/n"),
+    "token before nothing in a URL": before(
+        "https://", r"[0-9]{3}[a-z][A-Za-z0-9]{15,40}[a-z]", ":x-oauth-basic@github.com"
+    ),
+    "x-access-token": before("https://x-access-token:", r"[A-Za-z0-9]{10,40}", "@github.com/o/n"),
+    "short password of a database": before("postgres://kim:", r"q[xzw!~.,=%]{3,6}", "@db/x"),
+    "password of a queue without a user": before("redis://:", r"zq[a-z]{3,9}", "@db:6379/0"),
+    "password of a web address": before("https://kim:", r"q[A-Z]{2}[0-9!~,=%]{2}", "@h/x"),
+    "curl": before("curl -s -u kim:", r"q[xzw]{3}[A-Za-z0-9!]{3,9}", " https://h/x"),
+    "curl, long": before("curl https://h --user 'kim:", r"q[xzw]{3}[A-Za-z0-9!]{3,9}", "'"),
+    "azure": before("AccountName=a;AccountKey=", r"[0-9]{3}[a-z][A-Za-z0-9+/]{82}==", ";EndpointSuffix=x"),
+    "parameter": before("https://h/x?api_key=", r"[0-9]{3}[a-z][A-Za-z0-9_-]{8,40}", "&page=2"),
+    "second parameter": before("https://h/x?page=2&access_token=", r"[0-9]{3}[a-z][A-Za-z0-9_-]{8,40}"),
+    "field of JSON": before('{"refresh_token": "', r"[0-9]{3}[a-z][A-Za-z0-9_-]{8,40}", '"}'),
+    "exported": before("cd x; export MY_TOKEN=", r"[0-9]{3}[a-z][A-Za-z0-9_-]{8,40}", ""),
 }
 PLANTED = st.sampled_from(sorted(KINDS)).flatmap(KINDS.get)
 
@@ -188,6 +232,86 @@ def test_what_only_looks_like_a_secret_or_a_home(line):
 
 
 @pytest.mark.parametrize(
+    "line",
+    [
+        "token = tokens[0]",
+        "password = getpass()",
+        "password=getpass.getpass()",
+        "    token=self.access_token_v2,\n    api_key=settings.OPENAI_API_KEY,\n    password=password,",
+        "API_KEY=settings.API_KEY\nTOKEN=OTHER_TOKEN_NAME\nTOKEN=$(cat token.txt)\nTOKEN=${GITHUB_TOKEN}",
+        "export MISTRAL_API_KEY=$KEY_OF_MISTRAL\nGOOGLE_APPLICATION_CREDENTIALS=/etc/gcloud/key1.json",
+        "TOKEN_URL=https://h/oauth2/token\nMAX_TOKEN_COUNT=100000000\nTOKENIZERS_PARALLELISM=false1234",
+        "EOS_TOKEN=<|im_end|>\nPAD_TOKEN=[PAD]\nDB_PASSWORD=changeme\nDB_PASSWORD=short",
+        "token: SecretStr\npassword: Optional[str] = None\nsecret: str | None\napi_key: CharField",
+        '{"token": "identifier", "secret": "a_long_name_2", "api_key": "YOUR_API_KEY", "password": "password"}',
+        "x-api-key: self.api_key\nheaders['x-api-key'] = api_key_of_them(1)\nx-api-key: ${API_KEY}",
+        "https://h/?token=next_page_token&api_key={api_key}&secret=$SECRET&page=2&access_token=%s",
+        "http://user:pass@h/ https://user-name-of-somebody@h/ ssh://deploy-user-12345678901@h/",
+        "postgres://$USER:$PASSWORD@h postgres://%s:%s@h redis://:***@h docker://python:3.11@sha256:0a1b",
+        "curl -u $USER:$PASSWORD https://h; git push -u origin:main1 && curl -u user:password h",
+        "AccountKey=self.account_key;SharedAccessKey=YOUR_SHARED_ACCESS_KEY",
+        "Basic information1 about Basic authentication and Bearer authentication_scheme",
+        "test_bearer_of_a_very_long_name gsk_of_a_long_function fw_version_of_the_firmware hvs.compute_something_of_it",
+        "xai-the-name-of-a-package-of-theirs pplx-70b-online r8_t dapi.get_everything_of_it ya29.x",
+        "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9Q",
+        'id = "123e4567-e89b-42d3-a456-426614174000"\nuuid: 123e4567-e89b-42d3-a456-426614174000',
+        "commit: da39a3ee5e6b4b0d3255bfef95601890afd80709\nCOMMIT=da39a3ee5e6b4b0d3255bfef95601890afd80709",
+    ],
+)
+def test_ordinary_code_keeps_what_its_place_could_make_a_secret(line):
+    assert scrubber().text(line) == line
+    assert scrubber().text(json.dumps({"content": line})) == json.dumps({"content": line})
+
+
+@pytest.mark.parametrize(
+    ("line", "clean"),
+    [
+        ("MISTRAL_API_KEY={}", "MISTRAL_API_KEY={}"),
+        ("MY_TOKEN={}", "MY_TOKEN={}"),
+        ("DB_PASSWORD={} python x.py", "DB_PASSWORD={} python x.py"),
+        ("export MY_SECRET={}", "export MY_SECRET={}"),
+        ('export MY_SECRET="{}"', 'export MY_SECRET="{}"'),
+        ("    12\tMY_TOKEN={}", "    12\tMY_TOKEN={}"),
+        ("+MY_TOKEN={}", "+MY_TOKEN={}"),
+        ("api_key: {}", "api_key: {}"),
+        ("  POSTGRES_PASSWORD: '{}'  # of the test", "  POSTGRES_PASSWORD: '{}'  # of the test"),
+        ("my_token={}", "my_token={}"),
+    ],
+)
+@pytest.mark.parametrize("secret", ["a1b2c3d4", "Tr0ub4dox!", "123e4567-e89b-42d3-a456-426614174000"])
+def test_a_line_that_assigns_a_secret(line, clean, secret):
+    text = f"A=1\n{line.format(secret)}\nB=2"
+    wanted = f"A=1\n{clean.format('[secret]')}\nB=2"
+    assert scrubber().text(text) == wanted
+    assert scrubber().text(json.dumps({"content": text})) == json.dumps({"content": wanted})
+
+
+def test_a_short_text_may_have_a_secret_too():
+    assert scrubber().text("ftp://u:p@h") == "ftp://u:[secret]@h"
+
+
+@pytest.mark.parametrize(
+    "line", ["DB_PASSWORD=correcthorse", "DB_PASSWORD: correcthorse", 'DB_PASSWORD="correct-horse"']
+)
+def test_a_password_that_is_a_word_is_one_after_a_name_in_capitals(line):
+    assert "correct" not in scrubber().text(line)
+    assert scrubber().text(line.lower()) == line.lower()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["\n", "token=", '"token":"a1', "://a:b", "://", "curl -u a:", "export A", "bearer ", "?token=", "x-api-key: ",
+     "1:", "sk-lf-", "gsk_", "123456789:", "hvs.", "ya29.a", "\\", "\\n", "TOKEN=a", "-", "a.", "a1", "=", " "],
+)  # fmt: skip
+def test_a_text_made_of_the_beginning_of_a_secret_takes_no_time(text):
+    text, clean = text * (200_000 // len(text)), scrubber()
+    clean.text("the detectors are there now")
+    begun = time.process_time()
+    clean.text(text)
+    assert time.process_time() - begun < 2
+
+
+@pytest.mark.parametrize(
     ("text", "clean"),
     [
         ("cd /home/kim/repo && ls", "cd ~/repo && ls"),
@@ -265,6 +389,28 @@ def test_secret_fields_are_hidden_whatever_they_hold():
     value = {"headers": {"Authorization": "abc", "X-API-Key": "d"}, "api_key": None, "max_tokens": 5}
     hidden = {"headers": {"Authorization": "[secret]", "X-API-Key": "[secret]"}, "api_key": None, "max_tokens": 5}
     assert scrubber().value(value) == hidden
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["token", "access_token", "Refresh_Token", "client_secret", "secret", "api-key", "Cookie", "Set-Cookie",
+     "SecretAccessKey", "password", "API_KEY"],
+)  # fmt: skip
+def test_fields_that_hold_a_secret_where_it_is_long_enough(name):
+    hidden = {name: "[secret]", "name": "a value"}
+    assert scrubber().value({name: "some words", "name": "a value"}) == hidden
+    for other in (None, 12345678, True, {"type": "string"}, ["some words"]):
+        assert scrubber().value({name: other}) == {name: other}
+
+
+def test_a_short_text_and_a_piece_of_what_a_model_said_are_no_secrets():
+    for value in (
+        {"token": "short"},
+        {"token": " everything", "logprob": -0.5},
+        {"secret": ""},
+        {"tokens": "some words"},
+    ):
+        assert scrubber().value(value) == value
 
 
 @pytest.mark.parametrize("key", ["dummy", "ollama", "LM-Studio", "x", "", None, "secret"])

@@ -19,7 +19,7 @@ from slm_ext.traces.readers.mini import read_mini
 from slm_ext.traces.readers.sweagent import read_sweagent
 from slm_ext.traces.trace import Trace
 
-__all__ = ["FORMS", "Problem", "begins_like_a_run", "form_of", "read_file"]
+__all__ = ["FORMS", "Problem", "begins_like", "begins_like_a_run", "form_of", "read_file"]
 
 FORMS: dict[str, Callable[[Document, Path], Iterator[Trace | Broken]]] = {
     "sweagent": read_sweagent,
@@ -62,11 +62,16 @@ def form_of(document: Document) -> str | None:
 
 def begins_like_a_run(path: Path) -> bool:
     """Whether the first document of a file is of a known format; broken lines before it are passed over."""
+    return begins_like(path) is not None
+
+
+def begins_like(path: Path) -> str | None:
+    """The name of the format that the first document of a file is of."""
     try:
         first = next((found for found in documents(path) if isinstance(found, Document)), None)
-        return first is not None and form_of(first) is not None
+        return None if first is None else form_of(first)
     except OSError:
-        return False
+        return None
 
 
 def read_file(path: Path) -> Iterator[Trace | Problem]:

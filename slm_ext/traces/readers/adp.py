@@ -10,7 +10,8 @@ from typing import Any
 
 from slm_ext.traces.readers.documents import Document
 from slm_ext.traces.readers.messages import call_of, taken, text_of
-from slm_ext.traces.readers.values import mapping, text
+from slm_ext.traces.readers.origin import origin_of_task
+from slm_ext.traces.readers.values import functions, mapping, text
 from slm_ext.traces.trace import Call, Message, Trace, Turn
 
 __all__ = ["read_adp"]
@@ -36,7 +37,7 @@ def read_adp(document: Document, source: Path) -> Iterator[Trace]:
         resolved=_RESOLVED.get(str(details.get("resolved", details.get("target", ""))).lower()),
         submitted=exit_status == "submitted" if exit_status else None, exit_status=exit_status,
         patch=text(details.get("generated_patch")) or None, license=text(details.get("license")), tools=tools,
-        extra={"details": details} if details else {},
+        extra=({"details": details} if details else {}) | origin_of_task(details, instance),
     )  # fmt: skip
 
 
@@ -94,4 +95,5 @@ def _tools(told: Any) -> dict[str, list[dict[str, Any]]]:
         found = json.loads(told) if isinstance(told, str) else told
     except (ValueError, RecursionError):
         return {}
-    return {"given": found} if found and isinstance(found, list) else {}
+    tools = functions(found)
+    return {"given": tools} if tools else {}

@@ -9,7 +9,8 @@ from typing import Any
 
 from slm_ext.traces.readers.documents import Document
 from slm_ext.traces.readers.messages import call_of, plain, taken, text_of
-from slm_ext.traces.readers.values import mapping, number, text, truth, whole
+from slm_ext.traces.readers.origin import origin_of_task
+from slm_ext.traces.readers.values import functions, mapping, number, report, text, truth, whole
 from slm_ext.traces.trace import Call, Message, Trace, Turn, refused
 
 __all__ = ["after", "kept", "read_atif", "reply_of"]
@@ -22,17 +23,19 @@ def read_atif(document: Document, source: Path) -> Iterator[Trace]:
         one of `WRONG_SHAPE`: it is of another shape.
     """
     agent, extra = document.get("agent") or {}, mapping(document.get("extra")) or {}
-    tools = agent.get("tool_definitions") or extra.get("tools")
-    tools = {"given": tools} if tools and isinstance(tools, list) else {}
+    offered = functions(agent.get("tool_definitions")) or functions(extra.get("tools"))
+    tools = {"given": offered} if offered else {}
     host = text(agent.get("name")) or ""
     session = text(document.get("session_id")) or ""
+    instance = text(extra.get("instance_id")) or session or source.stem
     yield Trace(
         source=source, offset=document.offset, form="atif", host="" if host == "unknown" else host, run_id=session,
-        instance_id=text(extra.get("instance_id")) or session or source.stem,
+        instance_id=instance,
         turns=tuple(_turns(document.items("steps"), text(agent.get("model_name")), next(iter(tools), None))),
         resolved=truth(extra.get("resolved")), submitted=truth(extra.get("submitted")),
         exit_status=text(extra.get("exit_status")), patch=text(extra.get("patch")), license=text(extra.get("license")),
         attempt=whole(extra.get("attempt")) or 1, tools=tools,
+        extra=origin_of_task((mapping(agent.get("extra")) or {}) | extra, instance),
     )  # fmt: skip
 
 
@@ -78,7 +81,7 @@ def _turns(steps: Iterable[dict], model: str | None, tools: str | None) -> Itera
             attempt = whole(extra.get("attempt")) or attempt
             results = _results(step)
             observation = "\n".join(text_of(result.get("content")) for result in results) if results else None
-            yield Turn(step_number, attempt, before, (call,), observation, mapping(extra.get("report")))
+            yield Turn(step_number, attempt, before, (call,), observation, report(extra.get("report")))
             again = call.status == "rejected"
             step_number, attempt = (step_number, attempt + 1) if again else (step_number + 1, 1)
         before = after(before, step)

@@ -11,10 +11,12 @@ from typing import IO, Any
 
 from slm_ext.errors import UsageError
 from slm_ext.traces.readers.decoding import WRONG_SHAPE, cause_of
-from slm_ext.traces.readers.documents import Broken
+from slm_ext.traces.readers.documents import Broken, Document, documents
 from slm_ext.traces.readers.messages import call_of, plain
+from slm_ext.traces.readers.origin import origin_of_config, origin_of_run
 from slm_ext.traces.readers.parts import Part, find_parts, read_part
-from slm_ext.traces.readers.values import mapping, number, text, truth, whole
+from slm_ext.traces.readers.sweagent import config_of
+from slm_ext.traces.readers.values import functions, mapping, number, report, text, truth, whole, with_texts
 from slm_ext.traces.trace import Call, Message, Trace, Turn, refused
 
 __all__ = ["read_calls_file"]
@@ -70,18 +72,19 @@ def _run(path: Path, records: list[dict], part: Part, *, last: bool) -> Trace:
     outcome = next((record for record in reversed(records) if record["kind"] == "outcome"), {})
     observed = {record["call_id"]: record for record in records if record["kind"] == "observation"}
     run_id = records[0]["run_id"]
-    host, resolved_, patch = _beside(path, run_id)
+    instance = str(records[0]["instance_id"])
+    host, resolved_, patch, origin = _beside(path, run_id, instance)
     if outcome.get("resolved") is not None or not last:
         resolved_ = outcome.get("resolved")
     tools = {record["request"]["tools_sha"]: record["request"]["tools"] for record in calls}
     return Trace(
         source=path, offset=part.lines[0], form="slm-calls", attempt=part.attempt, run_id=run_id, host=host,
-        instance_id=str(records[0]["instance_id"]),
+        instance_id=instance,
         turns=tuple(_turns(calls, observed, forgets=host == "sweagent")),
         resolved=truth(resolved_), submitted=truth(outcome.get("submitted")),
         exit_status=text(outcome.get("exit_status")), license=text(outcome.get("license")), patch=patch,
-        tools={sha: offered for sha, offered in tools.items() if sha},
-        extra={"spec_id": outcome["spec_id"]} if outcome.get("spec_id") else {},
+        tools={sha: functions(offered) for sha, offered in tools.items() if sha},
+        extra=({"spec_id": outcome["spec_id"]} if outcome.get("spec_id") else {}) | origin,
     )  # fmt: skip
 
 
@@ -106,8 +109,8 @@ def _turns(calls: list[dict], observed: dict[str, dict], *, forgets: bool) -> It
         later = calls[index + 1]["request"]["messages"] if index + 1 < len(calls) else []
         more = _refused(record, later) if call.status == "rejected" else _done(record, observed, later)
         observation = more[-1]["content"] if len(more) > 1 else None
-        report = mapping(observed.get(record["call_id"], {}).get("tool_report"))
-        yield Turn(step, attempt, tuple(messages), tuple(open_calls), observation, report)
+        told = report(observed.get(record["call_id"], {}).get("tool_report"))
+        yield Turn(step, attempt, tuple(messages), tuple(open_calls), observation, told)
         open_calls = []
         if call.status == "rejected":
             messages += more
@@ -121,7 +124,8 @@ def _turns(calls: list[dict], observed: dict[str, dict], *, forgets: bool) -> It
 
 
 def _call(record: dict) -> Call:
-    route, identity = mapping(record.get("route")) or None, mapping(record.get("identity"))
+    route = with_texts(record.get("route"), "subtask") or None
+    identity = with_texts(record.get("identity"), "kind", "model_id", "weights_sha", "template_sha")
     usage, validation, request = record["usage"], record["validation"], record["request"]
     rejection, raw = validation.get("rejection") or {}, mapping(record.get("raw_response")) or {}
     taken = record["tool_calls"][0] if record.get("tool_calls") else {}
@@ -202,18 +206,28 @@ def _text(record: dict) -> str:
     return content if isinstance(content, str) else text(record.get("thought")) or ""
 
 
-def _beside(path: Path, run_id: str) -> tuple[str, bool | None, str | None]:
-    """(host, verdict, patch) as the files beside the records say."""
+def _beside(path: Path, run_id: str, instance: str) -> tuple[str, bool | None, str | None, dict[str, str]]:
+    """(host, verdict, patch, repository and commit) as the files beside the records say."""
     try:
         run = json.loads((path.parent / "run.json").read_text(encoding="utf-8"))
         if run.get("run_id") == run_id:
             result = run.get("result") or {}
-            return text(run.get("host")) or "", result.get("resolved"), _patch(path.parent, result.get("patch_path"))
+            patch = _patch(path.parent, result.get("patch_path"))
+            return text(run.get("host")) or "", result.get("resolved"), patch, origin_of_run(run, instance)
     except (OSError, ValueError, AttributeError, RecursionError):
         pass
-    if any(path.parent.glob("*.traj")):
-        return "sweagent", None, None
-    return ("mini" if any(path.parent.glob("*.traj.json")) else ""), None, None
+    if trajectories := list(path.parent.glob("*.traj")):
+        return "sweagent", None, None, _configured(trajectories[0], instance) if len(trajectories) == 1 else {}
+    return ("mini" if any(path.parent.glob("*.traj.json")) else ""), None, None, {}
+
+
+def _configured(trajectory: Path, instance: str) -> dict[str, str]:
+    """Repository and commit as SWE-agent's own trajectory says."""
+    try:
+        document = next(documents(trajectory), None)
+        return origin_of_config(config_of(document), instance) if isinstance(document, Document) else {}
+    except (OSError, *WRONG_SHAPE):
+        return {}
 
 
 def _patch(folder: Path, name: Any) -> str | None:

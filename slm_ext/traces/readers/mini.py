@@ -9,7 +9,7 @@ from typing import Any
 
 from slm_ext.traces.readers.documents import Document
 from slm_ext.traces.readers.messages import plain, shell_call, taken
-from slm_ext.traces.readers.values import mapping, number, text, whole
+from slm_ext.traces.readers.values import mapping, number, text, whole, with_texts
 from slm_ext.traces.trace import Call, Message, Trace, Turn, refused
 
 __all__ = ["read_mini"]
@@ -58,7 +58,7 @@ def _turns(messages: Iterator[dict], provider: str | None) -> Iterator[Turn]:
         reply = said
         if not said.get("tool_calls"):
             said = said | _calls_of(actions, said["content"])
-        usage, route = mapping(own.get("usage")) or _usage(response), mapping(own.get("route"))
+        usage, route = mapping(own.get("usage")) or _usage(response), with_texts(own.get("route"), "subtask")
         accepted = bool(actions if own else said.get("tool_calls"))
         call = Call(
             status="ok" if accepted else "rejected",

@@ -16,12 +16,13 @@ from typing import Any
 from slm_ext.traces.readers.decoding import WRONG_SHAPE, cause_of, decode, given
 from slm_ext.traces.readers.documents import Broken, Document
 from slm_ext.traces.readers.messages import shell_call, taken, text_of
+from slm_ext.traces.readers.origin import origin_of_config
 from slm_ext.traces.readers.prompts import Prompts
 from slm_ext.traces.readers.steps import Answer, History, Step, answers
-from slm_ext.traces.readers.values import mapping, number, text, whole
+from slm_ext.traces.readers.values import mapping, number, text, whole, with_texts
 from slm_ext.traces.trace import Call, Message, Trace, Turn, refused
 
-__all__ = ["read_sweagent"]
+__all__ = ["config_of", "read_sweagent"]
 
 
 def read_sweagent(document: Document, source: Path) -> Iterator[Trace | Broken]:
@@ -30,7 +31,7 @@ def read_sweagent(document: Document, source: Path) -> Iterator[Trace | Broken]:
     Raises:
         one of `WRONG_SHAPE`: it is of another shape.
     """
-    config = _config(document)
+    config = config_of(document)
     chosen = (mapping(document.get("info")) or {}).get("best_attempt_idx")
     tries = 0
     for tries, attempt in enumerate(document.parts("attempts"), start=1):
@@ -38,17 +39,18 @@ def read_sweagent(document: Document, source: Path) -> Iterator[Trace | Broken]:
             if isinstance(attempt, Broken):
                 yield attempt
                 continue
-            trace = _trace(attempt, source, _agent(_config(attempt) or config, tries))
+            trace = _trace(attempt, source, config_of(attempt) or config, tries)
         except WRONG_SHAPE as error:
             yield Broken(attempt.offset, f"attempt {tries}: {cause_of(error)}")
             continue
         extra = trace.extra | {"chosen": chosen is None or chosen == tries - 1}
         yield dataclasses.replace(trace, attempt=tries, offset=document.offset, extra=extra)
     if not tries:
-        yield _trace(document, source, _agent(config, 1))
+        yield _trace(document, source, config, 1)
 
 
-def _trace(document: Document, source: Path, agent: dict[str, Any]) -> Trace:
+def _trace(document: Document, source: Path, config: dict[str, Any], attempt: int) -> Trace:
+    agent = _agent(config, attempt)
     info = mapping(document.get("info")) or {}
     prompts = Prompts()
     history = History(document, prompts)
@@ -56,11 +58,12 @@ def _trace(document: Document, source: Path, agent: dict[str, Any]) -> Trace:
     turns = tuple(_turns(answers(document, history, prompts), history.begin, model))
     if not turns and not history.begin:
         raise ValueError("no step and no history")
+    instance = source.name.removesuffix(".traj")
     return Trace(
         source=source, offset=document.offset, form="sweagent", host="sweagent", run_id="",
-        instance_id=source.name.removesuffix(".traj"), turns=turns, submitted=bool(info.get("submission")),
+        instance_id=instance, turns=turns, submitted=bool(info.get("submission")),
         exit_status=text(info.get("exit_status")), patch=text(info.get("submission")) or None,
-        extra=_extra(info, agent),
+        extra=_extra(info, agent) | origin_of_config(config, instance),
     )  # fmt: skip
 
 
@@ -145,10 +148,10 @@ def _call(answer: Answer, shown: Message, model: str | None, messages: tuple[Mes
 def _recorded(step: Step) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
     """The route and the context event that our own model adds to a step."""
     own = (decode(step.extra_info).get("slm") or {}) if given(step.extra_info) else {}
-    return mapping(own.get("route")), mapping(own.get("context"))
+    return with_texts(own.get("route"), "subtask"), mapping(own.get("context"))
 
 
-def _config(document: Document) -> dict[str, Any]:
+def config_of(document: Document) -> dict[str, Any]:
     """SWE-agent's copy of its configuration, a text in the file."""
     config = document.get("replay_config")
     try:

@@ -52,7 +52,7 @@ RUN = {
     ],
     "details": {
         "instance_id": "owner__name-1", "resolved": "True", "model_name": "m", "exit_status": "submitted",
-        "generated_patch": "diff", "license": "MIT", "tools": '[{"type": "function"}]',
+        "generated_patch": "diff", "license": "MIT", "tools": '[{"type": "function", "function": {"name": "edit"}}]',
     },
 }  # fmt: skip
 
@@ -67,7 +67,8 @@ def test_a_run(tmp_path):
     [trace] = read(tmp_path, RUN)
     assert (trace.form, trace.run_id, trace.instance_id, trace.host) == ("adp", "r-1", "owner__name-1", "")
     assert (trace.resolved, trace.submitted, trace.exit_status) == (True, True, "submitted")
-    assert (trace.patch, trace.license, trace.tools) == ("diff", "MIT", {"given": [{"type": "function"}]})
+    assert (trace.patch, trace.license) == ("diff", "MIT")
+    assert trace.tools == {"given": [{"type": "function", "function": {"name": "edit"}}]}
     assert trace.extra["details"] == RUN["details"]
     assert [(turn.answer.tool, turn.answer.arguments, turn.observation) for turn in trace.turns] == [
         ("edit", {"path": "a.py"}, "edited"), ("bash", {"command": "pytest"}, "1 passed"),
@@ -103,3 +104,29 @@ def test_a_kind_of_item_that_nobody_knows_is_told(tmp_path):
     assert isinstance(problem, Problem) and "an item of class telepathy" in problem.cause
     assert (tmp_path / "sample.json").read_text()[problem.offset :].startswith('{"id"')
     assert len(first.turns) == len(last.turns) == 4
+
+
+def test_where_it_worked(tmp_path):
+    """Runs of SWE-bench carry the fields of their tasks."""
+    for key in ("repo", "repository"):
+        [trace] = read(tmp_path, RUN | {"details": {key: "django/django", "base_commit": "0a1b2c3d"}})
+        assert (trace.extra["repo"], trace.extra["base_commit"]) == ("django/django", "0a1b2c3d")
+    [trace] = read(tmp_path, RUN | {"details": {"repo": ["django/django"], "base_commit": 7, "repository": "a/b"}})
+    assert trace.extra["repo"] == "a/b" and "base_commit" not in trace.extra
+
+
+@pytest.mark.parametrize("as_text", [True, False])
+def test_tools_that_are_none_are_left_out(tmp_path, as_text):
+    bare = {"name": "edit", "description": "Edits.", "parameters": {"type": "object"}}
+    told = [
+        bare,
+        {"type": "function"},
+        {"function": {"name": 3}},
+        "edit",
+        {"type": "function", "function": {"name": "go"}},
+    ]
+    [trace] = read(tmp_path, RUN | {"details": {"tools": json.dumps(told) if as_text else told}})
+    named = {"type": "function", "function": {"name": "go"}}
+    assert trace.tools == {"given": [{"type": "function", "function": bare}, named]}
+    [trace] = read(tmp_path, RUN | {"details": {"tools": [{"type": "function"}]}})
+    assert trace.tools == {} and trace.turns[0].answer.tools_sha is None

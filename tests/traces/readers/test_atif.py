@@ -6,12 +6,14 @@ import pytest
 
 from slm_ext.traces import read_file
 
+TOOLS = [{"type": "function", "function": {"name": "grep", "parameters": {"type": "object"}}}]
+
 # What an agent of another project writes: several calls at once, a sub-agent, metrics, parts of a message (since 1.6),
 # a step copied from an earlier trajectory (since 1.5).
 FOREIGN = {
     "schema_version": "ATIF-v1.6",
     "session_id": "s-1",
-    "agent": {"name": "somebody", "version": "2", "model_name": "m-large", "tool_definitions": [{"type": "function"}]},
+    "agent": {"name": "somebody", "version": "2", "model_name": "m-large", "tool_definitions": TOOLS},
     "steps": [
         {"step_id": 1, "source": "system", "message": "You are an agent."},
         {"step_id": 2, "source": "user", "message": [{"type": "text", "text": "Fix "}, {"type": "text", "text": "it"}]},
@@ -52,7 +54,7 @@ def test_a_run_of_another_program(tmp_path):
     trace = read(FOREIGN, tmp_path)
     assert (trace.form, trace.host, trace.run_id, trace.instance_id) == ("atif", "somebody", "s-1", "s-1")
     assert (trace.resolved, trace.submitted, trace.exit_status) == (None, None, None)
-    assert trace.tools == {"given": [{"type": "function"}]}
+    assert trace.tools == {"given": TOOLS}
     assert [(turn.step, turn.answer.tool, turn.answer.model) for turn in trace.turns] == [
         (1, "grep", "m-large"), (2, "delegate", "m-small"), (3, "", "m-large"),
     ]  # fmt: skip
@@ -85,3 +87,27 @@ def test_calls_without_names_of_their_own_are_told_apart(tmp_path):
     made, result = trace.turns[1].messages
     assert len({call["id"] for call in made["tool_calls"]}) == 2
     assert result == {"role": "tool", "tool_call_id": made["tool_calls"][0]["id"], "content": "x"}
+
+
+@pytest.mark.parametrize("of_agent", [True, False])
+def test_where_it_worked(of_agent, tmp_path):
+    told = {"repo": "https://github.com/django/django.git", "base_commit": "0a1b2c3d"}
+    agent = FOREIGN["agent"] | ({"extra": told} if of_agent else {})
+    trace = read(FOREIGN | {"agent": agent} | ({} if of_agent else {"extra": told}), tmp_path)
+    assert trace.extra == {"repo": "django/django", "base_commit": "0a1b2c3d"}
+    assert read(FOREIGN | {"extra": {"repo": 3, "base_commit": []}}, tmp_path).extra == {}
+
+
+def test_tools_that_are_none_are_left_out(tmp_path):
+    told = [{"name": "grep", "type": "function"}, {"type": "function"}, 3, {"function": {"name": "go"}}, *TOOLS]
+    trace = read(FOREIGN | {"agent": {"name": "a", "tool_definitions": told}}, tmp_path)
+    grep, go = ({"type": "function", "function": {"name": name}} for name in ("grep", "go"))
+    assert trace.tools == {"given": [grep, go, *TOOLS]}
+
+
+@pytest.mark.parametrize("wrong", [3, ["x"], {"a": 1}])
+def test_a_report_has_texts_where_texts_belong(wrong, tmp_path):
+    report = {"status": wrong, "error": {"kind": wrong, "message": "no"}, "paths": ["a.py"]}
+    step = {"source": "agent", "message": ".", "extra": {"report": report}}
+    [turn] = read({"session_id": "s", "agent": {}, "steps": [step]}, tmp_path).turns
+    assert turn.report == {"error": {"message": "no"}, "paths": ["a.py"]}

@@ -146,3 +146,65 @@ def test_what_the_next_call_was_shown_of_a_rejection_counts():
     assert len(rejected) > 1 and "example:" in rejected[0].observation
     following = trace.turns[trace.turns.index(rejected[0]) + 1]
     assert following.messages[-1] == following.answer.prompt[-1] == {"role": "user", "content": rejected[0].observation}
+
+
+@pytest.mark.parametrize(
+    ("repo", "found"),
+    [
+        ("/home/kim/shop", "shop"), ("kim/shop", "shop"), ("../shop.git/", "shop"), ("~/shop", "shop"),
+        ("C:\\Users\\kim\\shop", "shop"), ("file:///home/kim/shop", "shop"), (".", None), ("/", None), ("~", None),
+        ("https://github.com/owner/name", "owner/name"), ("https://github.com/owner/name.git", "owner/name"),
+        ("https://kim:key@github.com/owner/name.git", "owner/name"), ("git@github.com:owner/name.git", "owner/name"),
+        ("ssh://git@host:22/owner/name", "owner/name"), (None, None), (["/home/kim/shop"], None),
+    ],
+)  # fmt: skip
+def test_where_it_worked(repo, found, folder):
+    """`run.json` says it; a path on somebody's machine stays there."""
+    run = {"run_id": json.loads(LINES[0])["run_id"], "request": {"repo": repo}, "clone": {"head": "0a1b2c3d"}}
+    (folder / "run.json").write_text(json.dumps(run))
+    [trace] = read(folder, LINES)
+    assert trace.extra == ({"repo": found} if found else {}) | {"base_commit": "0a1b2c3d"}
+    (folder / "run.json").write_text(json.dumps(run | {"clone": {"head": None}, "request": 3}))
+    [trace] = read(folder, LINES)
+    assert trace.extra == {}
+    (folder / "run.json").write_text(json.dumps(run | {"run_id": "another"}))
+    [trace] = read(folder, LINES)
+    assert trace.extra == {}
+
+
+def test_the_recorded_runs_say_where_they_worked():
+    [trace] = read_traces(RUNS / "mini-inventory")
+    assert trace.extra == {"repo": "inventory", "base_commit": "a36d1a894843034a31bd4dd038092e0d6ad94adb"}
+    [trace] = read_traces(RUNS / "sweagent-inventory")
+    assert trace.source.name == "calls.jsonl" and trace.extra == {"repo": "inventory"}
+
+
+@pytest.mark.parametrize("wrong", [3, ["x"], {"a": 1}])
+def test_texts_are_texts_or_not_there(wrong, folder):
+    changed = []
+    for line in LINES:
+        record = json.loads(line)
+        if record["kind"] == "observation":
+            record["tool_report"] = {"status": wrong, "error": {"kind": wrong, "message": "no"}}
+        elif record["kind"] == "call":
+            record["route"]["subtask"] = wrong
+            record["identity"] |= {"weights_sha": wrong, "template_sha": wrong, "model_id": wrong}
+        changed.append(json.dumps(record))
+    [trace] = read(folder, changed)
+    assert trace.turns
+    for turn in trace.turns:
+        assert turn.report in (None, {"error": {"message": "no"}})
+        assert "subtask" not in turn.answer.route
+        assert not {"weights_sha", "template_sha", "model_id"} & turn.answer.identity.keys()
+    assert any(turn.report for turn in trace.turns)
+    assert [told.observation for told in trace.turns] == [
+        told.observation for told in read_traces(RUNS / "mini-inventory")[0].turns
+    ]
+
+
+def test_tools_that_are_none_are_left_out(folder):
+    sha = json.loads(LINES[0])["request"]["tools_sha"]
+    tools = json.loads((folder / "blobs" / sha).read_text())
+    (folder / "blobs" / sha).write_text(json.dumps([{"type": "function"}, *tools, {"name": 3}, None]))
+    [trace] = read(folder, LINES)
+    assert tools and trace.tools == {sha: tools}

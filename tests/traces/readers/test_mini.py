@@ -89,3 +89,9 @@ def test_a_reply_that_our_model_rejected_is_a_text_in_the_conversation(tmp_path)
     assert (first.answer.tool, first.answer.provider, first.answer.prompt_tokens) == ("", "small", 9)
     assert second.messages[2] == {"role": "assistant", "content": "Off.\nfly {}"}
     assert first.observation == "No such tool."
+
+
+def test_a_route_has_texts_where_texts_belong(tmp_path):
+    own = {"slm": {"route": {"provider": "small", "subtask": {"a": 1}}}, "actions": [{"command": "ls"}]}
+    [turn] = read(tmp_path, [SYSTEM, TASK, {"role": "assistant", "content": "", "extra": own}]).turns
+    assert turn.answer.route == {"provider": "small"}

@@ -102,3 +102,43 @@ def test_what_the_configuration_says(kept, tmp_path):
     assert (trace.instance_id, trace.exit_status, trace.submitted) == ("owner__name-1", "exit_error", False)
     assert trace.extra == {"model_stats": {"api_calls": 3}, "bundles": ["tools/x", "tools/y"]}
     assert trace.turns == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "repo", "found"),
+    [
+        ("task", {"github_url": "https://github.com/django/django", "base_commit": "0a1b"}, ("django/django", "0a1b")),
+        ("task", {"github_url": "git@github.com:django/django.git", "base_commit": "HEAD"}, ("django/django", None)),
+        ("task", {"github_url": "https://key@github.com/django/django/tree/x"}, ("django/django", None)),
+        ("task", {"path": "/home/kim/shop", "base_commit": "HEAD"}, ("shop", None)),
+        ("task", {"path": "kim/shop/", "base_commit": "0a1b"}, ("shop", "0a1b")),
+        ("task", {"path": "C:\\Users\\kim\\shop"}, ("shop", None)),
+        ("task", {"repo_name": "django__django", "base_commit": "0a1b"}, ("django/django", "0a1b")),
+        ("task", {"repo_name": "owner__name.0a1b2c3d"}, ("owner/name", None)),
+        ("django__django-1", {"repo_name": "testbed", "base_commit": "0a1b"}, (None, "0a1b")),
+        ("django__django-1", {"path": "/django"}, (None, None)),
+        ("task", {"path": "/testbed"}, (None, None)),
+        ("task", {"path": 3, "base_commit": ["0a1b"]}, (None, None)),
+        ("task", "django", (None, None)),
+    ],
+)
+def test_where_it_worked(name, repo, found, tmp_path):
+    """Where the id of a task tells the repository, the name of a folder does not count."""
+    run = {"trajectory": [], "history": [{"role": "user", "content": "Fix it."}]}
+    path = tmp_path / f"{name}.traj"
+    path.write_text(json.dumps(run | {"replay_config": json.dumps({"env": {"repo": repo}})}))
+    [trace] = read_file(path)
+    assert (trace.extra.get("repo"), trace.extra.get("base_commit")) == found
+    (tmp_path / "retried").mkdir()
+    path = tmp_path / "retried" / f"{name}.traj"
+    path.write_text(json.dumps({"attempts": [run, run], "replay_config": {"env": {"repo": repo}}}))
+    assert [(trace.extra.get("repo"), trace.extra.get("base_commit")) for trace in read_file(path)] == [found] * 2
+
+
+def test_a_route_has_texts_where_texts_belong(tmp_path):
+    extra = {"slm": {"route": {"provider": "p", "subtask": ["edit"]}}}
+    step = {"action": "ls", "observation": "a.py", "response": "Look.", "extra_info": extra}
+    path = tmp_path / "task.traj"
+    path.write_text(json.dumps({"trajectory": [step], "history": [], "info": {}}))
+    [trace] = read_file(path)
+    assert trace.turns[0].answer.route == {"provider": "p"}
