@@ -46,9 +46,19 @@ def build(flags: Any) -> int:
     if done:
         say(f"{out} was built before, of the same inputs; nothing was done")
     _show(manifest)
+    _tell_of_verdicts(manifest.counts.get("verdicts") or {})
     if not flags.quiet:
         say(f"the card is {out / 'README.md'}; next: slm dataset check {out}")
     return 0
+
+
+def _tell_of_verdicts(counts: dict[str, int]) -> None:
+    """What of `--labels` was of no use."""
+    if counts.get("given") and not counts.get("taken by a run"):
+        say(f"none of the {counts['given']} verdicts of --labels is of one of these runs, or each has its own")
+    for what, number in counts.items():
+        if what.startswith("differ"):
+            say(f"{number} verdicts of --labels {what}")
 
 
 def stats(flags: Any) -> int:

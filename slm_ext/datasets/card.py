@@ -115,6 +115,7 @@ def card_text(manifest: Manifest, lines: Sequence[Line]) -> str:
         _table(("source", "trained turns"), _items(counts, "sources")),
         _table(("licence", "trained turns"), _items(counts, "licenses")),
         _table(("verdict", "runs that were read"), _items(counts, "labels")),
+        _table(("verdicts of `--labels`", "number"), _items(counts, "verdicts")),
         "## Tools and kinds of work",
         _table(("tool", "trained turns"), _items(counts, "tools")),
         _table(("kind of work", "trained turns"), _items(counts, "subtasks")),

@@ -159,6 +159,7 @@ def _judged(
 ) -> Episode:
     counts.add("label", "in")
     counts.add("label", "out")
+    counts.add("verdicts", "taken by a run", int(episode.chosen and verdicts.of(episode) is not None))
     episode = label(episode, verdicts)
     counts.add("labels", {True: "resolved", False: "unresolved", None: "nobody judged"}[episode.verdict])
     counts.add("filter", "in")

@@ -48,6 +48,11 @@ class Verdicts:
             return self._runs[episode.run_id]
         return self._instances.get(episode.instance) if episode.verdict is None else None
 
+    @property
+    def differing(self) -> int:
+        """Runs and instances of which two verdicts differ."""
+        return sum(found is None for known in (self._runs, self._instances) for found in known.values())
+
     def __len__(self) -> int:
         return len(self._runs) + len(self._instances)
 

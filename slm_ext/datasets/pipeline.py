@@ -123,13 +123,16 @@ def _build(
             "read the tool bundles of the runs", seen=f"none in {config.bundles}",
             allowed="a folder of bundles, SWE-agent's tools/", next_step="name it with --bundles",
         )  # fmt: skip
-    gatherer = Gatherer(config, read_verdicts(labels), read_tasks(config.decontamination), ask)
+    verdicts = read_verdicts(labels)
+    gatherer = Gatherer(config, verdicts, read_tasks(config.decontamination), ask)
     with folder.building() as work:
         shards = [
             Shard(number, [(str(file), names[file]) for file in part], str(work))
             for number, part in enumerate(_parts(files))
         ]
         found = _together(_watched(executor.map(gatherer, shards), "read", len(shards), progress))
+        found.counts.add("verdicts", "given", len(verdicts))
+        found.counts.add("verdicts", "differ from another of the same, and count as none", verdicts.differing)
         decisions = _decide(found, config)
         decided, at = [], 0
         for shard, size in zip(shards, found.sizes, strict=True):

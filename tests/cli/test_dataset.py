@@ -208,3 +208,13 @@ def test_a_critic_of_the_settings_is_asked(slm, providers, project):
     assert said["config"]["critic"] == "judge" and said["counts"]["critic"] == {"asked": 2, "unread": 1}
     wrong = slm(*words, "--out", "more", "--critic", "judgo")
     assert wrong.returncode == 2 and "judge" in wrong.stderr
+
+
+def test_verdicts_that_are_of_no_use_are_told(slm, project):
+    lines = [{"instance_id": "nobody", "resolved": True}, {"instance_id": "b", "resolved": True}]
+    lines.append({"instance_id": "b", "resolved": False})
+    (project / "labels.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    done = slm("dataset", "build", *SOLVED, "--labels", "labels.jsonl", "--out", "data")
+    assert "none of the 2 verdicts of --labels is of one of these runs" in done.stderr
+    assert "1 verdicts of --labels differ from another of the same" in done.stderr
+    assert "| given | 2 |" in (project / "data" / "README.md").read_text()
