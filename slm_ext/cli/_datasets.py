@@ -153,8 +153,8 @@ def _config(flags: Any):
 
     given = _file(flags.config) if flags.config else {}
     for name in (
-        "format", "tokenizer", "bundles", "seed", "max_tokens", "unresolved", "unlabelled", "turns", "subtasks",
-        "exports", "order", "max_audit_drops", "critic",
+        "format", "tokenizer", "tool_mode", "bundles", "seed", "max_tokens", "unresolved", "unlabelled", "turns",
+        "subtasks", "exports", "order", "max_audit_drops", "critic",
     ):  # fmt: skip
         if (value := getattr(flags, name)) is not None:
             given[name] = value

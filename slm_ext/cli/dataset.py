@@ -29,6 +29,9 @@ class BuildFlags(CommonFlags):
     """mlx (default), openai, axolotl or trl"""
     tokenizer: str | None = field(default=None, metadata=takes("PATH"))
     """folder of the model to be trained: its chat template and tokens are used (default: package:flywheel-tiny)"""
+    tool_mode: str | None = field(default=None, metadata=takes("MODE", choices=["native", "xml", "json", "text"]))
+    """how calls are written: native (default): by the model's chat template; xml, json or text: as text, for models
+    without tool training, as providers of that tool_mode are asked"""
     labels: list[str] | None = field(default=None, metadata=MANY)
     """verdicts for runs that bring none: report.json of swebench or a folder of them, run.json, slm tiny eval --json,
     JSON(L) of instance_id and resolved; runs of slm run --test bring their own"""

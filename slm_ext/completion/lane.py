@@ -9,13 +9,10 @@ from typing import Any
 from slm_ext.completion.sender import Sender
 from slm_ext.context import ContextEvent, Cut, counter_for, fit, held
 from slm_ext.errors import ContextOverflow
-from slm_ext.toolcalls import wire_format
+from slm_ext.toolcalls import mode_format
 from slm_ext.toolcalls.view import in_text, with_note, with_system
 
 __all__ = ["Lane", "Sight"]
-
-_WIRES = {"native": "qwen3_coder", "xml": "qwen3_coder", "json": "hermes", "text": "fenced"}
-"""`tool_mode` → how calls are written where a reply is a text."""
 
 Summarize = Callable[[list[dict], int], str]
 
@@ -41,7 +38,7 @@ class Lane:
 
     def __init__(self, provider: Any):
         self.provider = provider
-        self.wire = wire_format(_WIRES[provider.tool_mode])
+        self.wire = mode_format(provider.tool_mode)
         self.native = provider.tool_mode == "native"
         self.counter = counter_for(provider.model_folder)
         self.cut = Cut()

@@ -162,7 +162,8 @@ def _prompts(counts: dict[str, dict[str, int]]) -> str:
     said = []
     if "not comparable" in compared:
         said.append(
-            "Not comparable: the record has no hash of the served prompt, another template rendered it, a secret was "
+            "Not comparable: the record has no hash of the served prompt, another template rendered it, `tool_mode` "
+            "writes its calls in another way, a secret was "
             "taken out of the record, or the prompt was fitted here."
         )
     if fitted:

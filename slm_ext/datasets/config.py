@@ -51,6 +51,9 @@ class BuildConfig(_Config):
     format: Literal["mlx", "openai", "axolotl", "trl"] = "mlx"
     tokenizer: str = "package:flywheel-tiny"
     """Folder of the model to be trained: its tokenizer and chat template."""
+    tool_mode: Literal["native", "xml", "json", "text"] = "native"
+    """How calls are written: as the model's chat template does, or as text for models without tool training, as
+    providers of that `tool_mode` are asked."""
     bundles: str | None = None
     """Folder of the host's tool bundles, SWE-agent's `tools/`: the schemas of the tools of runs that name bundles."""
     seed: int = 0

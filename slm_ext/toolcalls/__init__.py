@@ -10,7 +10,7 @@ this while it writes.
 
 from slm_ext.toolcalls.call import Parsed, ToolCall
 from slm_ext.toolcalls.fenced import parse_fenced, render_fenced
-from slm_ext.toolcalls.formats import FORMATS, WireFormat, detect, wire_format
+from slm_ext.toolcalls.formats import FORMATS, WireFormat, detect, mode_format, wire_format
 from slm_ext.toolcalls.grammar import GrammarError, call_grammar, json_grammar
 from slm_ext.toolcalls.hermes import parse_hermes, render_hermes
 from slm_ext.toolcalls.native import parse_native
@@ -34,6 +34,7 @@ __all__ = [
     "detect",
     "json_grammar",
     "looks_like_call",
+    "mode_format",
     "parse_fenced",
     "parse_hermes",
     "parse_native",

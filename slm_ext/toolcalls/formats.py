@@ -11,7 +11,7 @@ from slm_ext.toolcalls.fenced import looks_like_fenced, parse_fenced, render_fen
 from slm_ext.toolcalls.hermes import looks_like_hermes, parse_hermes, render_hermes
 from slm_ext.toolcalls.qwen3_coder import looks_like_call, parse_qwen3_coder, render_qwen3_coder
 
-__all__ = ["FORMATS", "WireFormat", "detect", "wire_format"]
+__all__ = ["FORMATS", "WireFormat", "detect", "mode_format", "wire_format"]
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,14 @@ FORMATS: dict[str, WireFormat] = {
         ),
     )
 }
+
+
+_MODES = {"native": "qwen3_coder", "xml": "qwen3_coder", "json": "hermes", "text": "fenced"}
+
+
+def mode_format(tool_mode: str) -> WireFormat:
+    """How calls are written in a text by the `tool_mode` of a provider."""
+    return FORMATS[_MODES[tool_mode]]
 
 
 def wire_format(name: str) -> WireFormat:

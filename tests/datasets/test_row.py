@@ -16,6 +16,8 @@ from slm_ext.datasets.executors import LocalExecutor
 from slm_ext.datasets.reading import read_episode
 from slm_ext.datasets.rendering.row import Renderer, RowRefused
 from slm_ext.datasets.rendering.target import Target
+from slm_ext.toolcalls import mode_format
+from slm_ext.toolcalls.view import in_text
 from slm_ext.traces import find_files, read_file
 from tests.datasets.models import HERMES, RUNS, THINKING, call, conversation, model_folder, result, tool, with_tokens
 
@@ -222,6 +224,41 @@ SCHEMAS = st.one_of(
     st.lists(st.sampled_from(TYPES), min_size=1, max_size=3, unique=True).map(lambda kinds: {"type": kinds}),
 )
 NAMES = st.sampled_from(["path", "line", "old", "new", "x-y", "a b", "é", "<", ">", "name", "arguments"])
+
+
+class TestAsText:
+    """Calls and tools as text, for models without tool training."""
+
+    @pytest.mark.parametrize("mode", ["xml", "json", "text"])
+    def test_the_prompt_is_the_one_that_such_a_provider_is_sent(self, recorded, mode):
+        render, wire, seen = renderer(tool_mode=mode), mode_format(mode), 0
+        for episode in recorded:
+            for step in episode.steps:
+                if step.status != "ok":
+                    continue
+                try:
+                    row = render.row(episode, step)
+                except RowRefused as refusal:
+                    assert refusal.reason == "too_long"
+                    continue
+                tools = episode.tools[step.tools]
+                assert row.tools is None and all("tool_calls" not in m for m in [*row.messages, row.reply])
+                parsed = wire.parse(row.answer.removesuffix("<|im_end|>"), tools)
+                assert [(call.name, call.arguments) for call in parsed.calls] == [(step.tool, step.arguments)]
+                if not row.fitted:
+                    sent = in_text(episode.prompt(step), tools, wire)
+                    assert row.prompt == render.target.render(sent, None, answer=True)
+                    seen += 1
+        assert seen > 60
+
+    def test_it_helps_where_the_models_own_form_cannot_be_read(self, tmp_path):
+        template = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+        template += "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+        folder = model_folder(tmp_path / "model", template)
+        episode = conversation((READ, "text"))
+        episode.tools, episode.steps[0].tools = {"t": TOOLS}, "t"
+        assert refused(renderer(folder), episode) in ("unknown_wire", "other_action", "no_loss")
+        assert "read_file" in renderer(folder, tool_mode="text").row(episode, episode.steps[0]).answer
 
 
 def _told(value) -> str:

@@ -15,8 +15,8 @@ from slm_ext.datasets.rendering.prefixes import Prefixes
 from slm_ext.datasets.rendering.target import Target
 from slm_ext.errors import ContextOverflow
 from slm_ext.registry.policies import ContextPolicy
-from slm_ext.toolcalls import coerce
-from slm_ext.toolcalls.view import outgoing, settled
+from slm_ext.toolcalls import ToolCall, coerce, mode_format
+from slm_ext.toolcalls.view import in_text, outgoing, settled
 
 __all__ = ["Renderer", "Row", "RowRefused", "spoken"]
 
@@ -67,6 +67,7 @@ class Renderer:
         self.target = target
         self.limit = min(config.max_tokens or target.window, target.window)
         self._whole_turns = config.format == "mlx"  # others train an answer up to its end token
+        self._wire = mode_format(config.tool_mode) if config.tool_mode != "native" else None
         self._fit = config.too_long == "fit"
         self._policy = ContextPolicy()
         self._counter: TokenCounter | None = None
@@ -87,11 +88,10 @@ class Renderer:
             if settled(given):
                 self._settled = steps[-1].prompt
             sent = given if self._settled or episode.form == "slm-calls" else outgoing(given)
-            shown = list(map(self._spoken, sent))
-            self._tools = episode.tools.get(steps[-1].tools or "")
+            shown, self._tools = self._shown_as(sent, episode.tools.get(steps[-1].tools or ""))
             self._prefixes = {
                 True: self.target.prefixes(shown, self._tools, answer=True),
-                False: self.target.prefixes([*shown, spoken(steps[-1].reply)], self._tools, answer=False),
+                False: self.target.prefixes([*shown, self._said(steps[-1].reply)], self._tools, answer=False),
             }
         except Exception:  # a template is a program: what it refuses here, it refuses again, and is counted then
             return
@@ -103,14 +103,15 @@ class Renderer:
             RowRefused: it cannot be rendered, does not fit, or would not be read as the call that was made.
         """
         row = self.answer(episode, step, step.reply, fits=False)
-        own = episode.form == "slm-calls"
+        tools = episode.tools.get(step.tools or "")
         if row.prompt_tokens + row.target_tokens > self.limit:
-            row = self._fitted(row)
-        elif own:
+            row = self._fitted(row, self.sent(episode, step), step.reply, tools)
+        elif episode.form == "slm-calls":
             row.same_prompt = self._same(row, step)
-            if row.same_prompt is False:
+            if row.same_prompt is False and self._wire is None:
                 raise RowRefused("other_prompt", "the served prompt is another one, or was rendered in another way")
-        self._read_back(row, step)
+            row.same_prompt = row.same_prompt or None
+        self._read_back(row, step, tools)
         return row
 
     def answer(self, episode: Episode, step: Step, reply: Message, *, fits: bool = True) -> Row:
@@ -153,8 +154,8 @@ class Renderer:
         return episode.messages[self._settled[size]]["role"] == "assistant"
 
     def _rendered(self, messages: list[Message], reply: Message, tools: list[dict] | None) -> Row:
-        shown = list(map(self._spoken, messages))
-        reply = spoken(reply)
+        shown, tools = self._shown_as(messages, tools)
+        reply = self._said(reply)
         try:
             prompt = self._text(shown, tools, answer=True)
             whole = self._text([*shown, reply], tools, answer=False)
@@ -191,21 +192,40 @@ class Renderer:
             return {key: value for key, value in reply.items() if key != "reasoning_content"}
         return reply
 
-    def _fitted(self, row: Row) -> Row:
+    def _shown_as(
+        self, messages: list[Message], tools: list[dict] | None
+    ) -> tuple[list[Message], list[dict[str, Any]] | None]:
+        """Messages and tools as the template is given them."""
+        if self._wire is None:
+            return list(map(self._spoken, messages)), tools
+        try:
+            return in_text(messages, tools or [], self._wire), None
+        except ValueError as error:
+            raise RowRefused("bad_arguments", str(error)) from None
+
+    def _said(self, reply: Message) -> Message:
+        """A reply as the template is given it."""
+        if self._wire is None or not reply.get("tool_calls"):
+            return spoken(reply)
+        calls = spoken(reply)["tool_calls"]
+        made = (ToolCall(id="", name=c["function"]["name"], arguments=c["function"]["arguments"]) for c in calls)
+        said = "\n".join(part for part in (reply.get("content"), *map(self._wire.render, made)) if part)
+        return {"role": "assistant", "content": said}
+
+    def _fitted(self, row: Row, sent: list[Message], reply: Message, tools: list[dict] | None) -> Row:
         """The row with its prompt fitted as completion fits it before it is sent. The counter adds messages up and may
         be a few tokens off, so what is still too long is fitted to less."""
         size = row.prompt_tokens + row.target_tokens
         if not self._fit:
             raise RowRefused("too_long", f"{size} tokens")
-        messages = [_sent(message) for message in row.messages]
         limit = self.limit - row.target_tokens
         self._counter = self._counter or counter_for(self.target.folder)
         for _ in range(_FITTINGS):
             try:
-                fitted = fit(messages, limit=limit, policy=self._policy, counter=self._counter, tools=row.tools)
+                fitted = fit(sent, limit=limit, policy=self._policy, counter=self._counter, tools=tools)
             except ContextOverflow as error:
                 raise RowRefused("too_long", error.seen) from None
-            made = self._rendered(fitted.messages, row.reply, row.tools)
+            made = self._rendered(fitted.messages, reply, tools)
             size = made.prompt_tokens + made.target_tokens
             if size <= self.limit:
                 made.fitted = True
@@ -227,19 +247,20 @@ class Renderer:
         same = hashlib.sha256(served.encode("utf-8", "surrogatepass")).hexdigest() == step.prompt_sha
         return same and (row.prompt + row.target).startswith(served)
 
-    def _read_back(self, row: Row, step: Step) -> None:
+    def _read_back(self, row: Row, step: Step, tools: list[dict] | None) -> None:
         """The rendered answer, read as a host reads it, is the call that was made."""
         calls = step.reply.get("tool_calls")
         if not calls:
             if step.tool and not step.native and not _holds(row.answer, step):
                 raise RowRefused("other_action", "the text does not hold the action that was read from it")
             return
-        if self.target.wire is None:
-            raise RowRefused("unknown_wire", "the model's form of a call cannot be read back")
-        parsed = self.target.wire.parse(self.target.said(row.answer), row.tools)
-        made = [(c["function"]["name"], c["function"]["arguments"]) for c in row.reply["tool_calls"]]
+        wire = self._wire or self.target.wire
+        if wire is None:
+            raise RowRefused("unknown_wire", "the model's form of a call cannot be read back; tool_mode writes another")
+        parsed = wire.parse(self.target.said(row.answer), tools)
+        made = [(c["function"]["name"], c["function"]["arguments"]) for c in spoken(step.reply)["tool_calls"]]
         read = [(call.name, call.arguments) for call in parsed.calls]
-        if parsed.rejection is not None or not _equal(made, read, row.tools):
+        if parsed.rejection is not None or not _equal(made, read, tools):
             raise RowRefused("other_action", f"{made} is read back as {read}"[:300])
 
 
@@ -259,18 +280,6 @@ def _object(function: dict[str, Any]) -> dict[str, Any]:
         return function | {"arguments": msgspec.json.decode(arguments or "{}")}
     except (ValueError, RecursionError):  # no JSON; NaN, half a surrogate and the like are none
         raise RowRefused("bad_arguments", arguments[:100]) from None
-
-
-def _sent(message: Message) -> Message:
-    """The opposite of `spoken`: arguments as text, as they are sent and counted."""
-    calls = message.get("tool_calls")
-    if not calls:
-        return message
-    made = []
-    for call in calls:
-        text = json.dumps(call["function"]["arguments"], ensure_ascii=False)
-        made.append(call | {"function": call["function"] | {"arguments": text}})
-    return message | {"tool_calls": made}
 
 
 def _equal(made: list[tuple[str, Any]], read: list[tuple[str, Any]], tools: list[dict] | None) -> bool:
