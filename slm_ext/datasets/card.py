@@ -125,6 +125,9 @@ def card_text(manifest: Manifest, lines: Sequence[Line]) -> str:
         "## Training",
         _training(manifest, lines),
         _table(("further file", "rows"), _items(counts, "exports")),
+        _table(("left out of further files", "what it means", "answers"), [
+            (reason, REASONS["render"].get(reason, ""), number) for reason, number in _items(counts, "exports left out")
+        ]),
         "## Reproduction",
         f"Seed {manifest.config.seed}; settings, versions, inputs and outputs with their hashes stand in "
         f"`manifest.json`. Chat template {manifest.tokenizer['template_sha'][:16]}, tokenizer "

@@ -280,3 +280,12 @@ class TestVerifier:
     def test_none_that_is_too_long_or_unjudged(self, render):
         long, unjudged = run((READ, "word " * 3000), verdict=True), run((READ, "text"), verdict=None)
         assert not list(verifier_rows([long, unjudged], render, 1, {True: 0, False: 0}))
+
+
+def test_answers_that_an_export_leaves_out_have_a_reason(tmp_path):
+    config = BuildConfig(unresolved="steps", unlabelled="steps", exports=("kto",), max_tokens=700, max_audit_drops=1)
+    manifest = build_dataset([RUNS], tmp_path / "out", config, executor=LocalExecutor(1))
+    left_out = manifest.counts["exports left out"]
+    assert set(left_out) == {"too_long"} and left_out["too_long"] > 0 < manifest.counts["exports"]["kto"]
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert f"| {left_out['too_long']} |" in card.partition("left out of further files")[2]

@@ -60,6 +60,8 @@ def write_exports(
             output.close()
     for name, output in files.items():
         counts.add("exports", name, output.rows)
+    for reason, number in sorted(renderer.refusals.items()):
+        counts.add("exports left out", reason, number)
     found = {f"exports/{name}.jsonl": output.finish() for name, output in files.items()}
     if config.format in RENDERED and files:
         (out / "exports" / "chat_template.jinja").write_text(TRL_TEMPLATE, encoding="utf-8")

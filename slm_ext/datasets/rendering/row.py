@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -65,6 +66,8 @@ class Renderer:
 
     def __init__(self, target: Target, config: BuildConfig):
         self.target = target
+        self.refusals: Counter[str] = Counter()
+        """Of `answer`, by reason."""
         self.limit = min(config.max_tokens or target.window, target.window)
         self._whole_turns = config.format == "mlx"  # others train an answer up to its end token
         self._wire = mode_format(config.tool_mode) if config.tool_mode != "native" else None
@@ -123,9 +126,13 @@ class Renderer:
         Raises:
             RowRefused: it cannot be rendered, or does not fit.
         """
-        row = self._rendered(self.sent(episode, step), reply, episode.tools.get(step.tools or ""))
-        if fits and row.prompt_tokens + row.target_tokens > self.limit:
-            raise RowRefused("too_long", f"{row.prompt_tokens + row.target_tokens} tokens")
+        try:
+            row = self._rendered(self.sent(episode, step), reply, episode.tools.get(step.tools or ""))
+            if fits and row.prompt_tokens + row.target_tokens > self.limit:
+                raise RowRefused("too_long", f"{row.prompt_tokens + row.target_tokens} tokens")
+        except RowRefused as refusal:
+            self.refusals[refusal.reason] += 1
+            raise
         return row
 
     def _spoken(self, message: Message) -> Message:
