@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import threading
@@ -95,7 +96,7 @@ class RayExecutor:
 
     def __init__(self) -> None:
         try:
-            import ray
+            ray = importlib.import_module("ray")
         except ImportError:
             raise MissingExtra("ray", "ray", "build a dataset on Ray") from None
         self._ray, self._joined = ray, not ray.is_initialized()

@@ -61,7 +61,7 @@ def allowance(limits: Iterable[tuple[str, Budget, Spent]], *, prompt_tokens: int
         if budget.usd is not None and (price.input or price.output or price.cached):
             dear = max(price.input, price.cached or 0)
             left_usd = budget.usd - spent.usd - prompt * dear / 1e6
-            most = left_usd / (price.output / 1e6) if price.output else (math.inf if left_usd >= 0 else 0)
+            most = left_usd * 1e6 / price.output if price.output else (math.inf if left_usd >= 0 else 0)
             if most < _LEAST_TOKENS:
                 return Allowance(why_not=f"budget: ${spent.usd:.4f} of ${budget.usd:g} of {whose} are spent")
             if most < math.inf:

@@ -67,3 +67,7 @@ def test_no_run_of_calls_passes_its_budget(budget, price, calls):
     assert budget.calls is None or spent.calls <= budget.calls
     assert budget.tokens is None or spent.tokens <= budget.tokens
     assert budget.usd is None or spent.usd <= budget.usd * (1 + 1e-9) + 1e-12
+
+
+def test_a_price_that_is_next_to_nothing_is_no_error():
+    assert left({"usd": 1.0}, price=Price(output=5e-324)) == left({})
