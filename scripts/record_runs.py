@@ -258,7 +258,7 @@ def prepare_place() -> None:
 
 def of_this_machine(text: str) -> Iterator[str]:
     """Names in a text that are this machine's own. `/root` is none: it is everybody's home inside a sandbox."""
-    homes = [str(Path.home())] if Path.home() != Path("/root") else ["/root/.pyenv"]
+    homes = [str(Path.home())] if Path.home() != Path("/root") else []
     for name in (str(ROOT), sys.prefix, sys.base_prefix, *homes):
         if name.rstrip("/") not in ("", "/usr", "/usr/local") and name in text:
             yield name
