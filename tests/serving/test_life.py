@@ -188,12 +188,13 @@ def test_many_processes_with_many_threads_share_one_start(home):
 
 def test_many_waiters_on_a_start_that_fails(fake, home):
     stages = []
-    provider = fake("--slow-load", 1, "--log-bytes", 1000, "--crash", 3)
+    provider = fake("--slow-load", 4, "--log-bytes", 1000, "--crash", 3)  # who comes after it died starts another
     with ThreadPoolExecutor(6) as pool:
         waiting = [pool.submit(acquire, provider, None, lambda stage, message: stages.append(stage)) for _ in range(6)]
         failures = [future.exception() for future in waiting]
     assert {type(failure) for failure in failures} == {StartFailed}
     assert all("planted crash" in failure.log_tail for failure in failures)
+    assert stages.count("joined") == 5, "all came while it was starting"
     assert stages.count("starting") == 1, "one start, and nobody tries again by himself"
     assert not control.servers() and gone(logged_pid(home))
 
