@@ -53,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument("--model", help="name it answers as; default: the one asked for")
     flags.add_argument("--reply", action="append", help="text to answer with, in order; the last one repeats")
     flags.add_argument("--log-bytes", type=int, default=0, help="print this much at the start")
-    flags.add_argument("--crash", type=int, metavar="STATUS", help="then end with this status")
+    flags.add_argument("--crash", type=int, metavar="STATUS", help="then, instead of listening, end with this status")
     flags.add_argument("--slow-bind", type=float, default=0, help="seconds before it listens")
     flags.add_argument("--slow-load", type=float, default=0, help="seconds for which completions get 503")
     flags.add_argument("--never-ready", action="store_true", help="completions never come back; /health says ok")
@@ -84,6 +84,7 @@ def main(arguments: list[str] | None = None) -> int:
     if flags.fork:
         _fork(flags.fork, flags.stray)
     if flags.crash is not None:
+        time.sleep(flags.slow_bind)
         print("planted crash", file=sys.stderr, flush=True)
         return flags.crash
     if flags.await_thief and not flags.await_thief.with_suffix(".done").exists():

@@ -188,7 +188,7 @@ def test_many_processes_with_many_threads_share_one_start(home):
 
 def test_many_waiters_on_a_start_that_fails(fake, home):
     stages = []
-    provider = fake("--slow-load", 4, "--log-bytes", 1000, "--crash", 3)  # who comes after it died starts another
+    provider = fake("--slow-bind", 3, "--log-bytes", 1000, "--crash", 3)  # who comes after it died starts another
     with ThreadPoolExecutor(6) as pool:
         waiting = [pool.submit(acquire, provider, None, lambda stage, message: stages.append(stage)) for _ in range(6)]
         failures = [future.exception() for future in waiting]
