@@ -24,6 +24,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from slm_ext.datasets.auditing import audit
 from slm_ext.datasets.config import BuildConfig
 from slm_ext.datasets.counts import Counts
 from slm_ext.datasets.decontamination import read_tasks
@@ -141,7 +142,7 @@ def _build(
         rendered = list(_watched(executor.map(RenderTask(config), decided), "render", len(decided), progress))
         for one in rendered:
             found.counts.merge(Counts(one.counts))
-        _audit(found, rendered, config, paths)
+        audit(found.counts, found.problems, rendered, config, paths)
         progress("write", 0, 1)
         manifest = _write(folder, work, rendered, found, decisions, labels, config, target)
         progress("write", 1, 1)
@@ -234,63 +235,6 @@ def _decide(found: _Found, config: BuildConfig) -> list[str]:
         decisions[index] = name
         counts.add("splits", f"{name} episodes")
     return decisions
-
-
-def _audit(found: _Found, rendered: list[Rendered], config: BuildConfig, paths: Sequence[Path | str]) -> None:
-    """A build most of whose rows cannot be used is a mistake of its settings, not of its data."""
-    counts = found.counts
-    given, kept = counts.get("render", "in"), counts.get("render", "out")
-    attempted = f"build a dataset from {', '.join(map(str, paths[:3]))}"
-    shown = "; ".join(_examples(rendered))
-    if not kept:
-        reasons = {stage: reason for stage, reason in counts.dropped().items() if stage in _LOSING}
-        told = [f"{stage}: {_told(reason)}" for stage, reason in reasons.items()]
-        told += [f"{name}, byte {offset}: {cause}" for name, offset, cause in found.problems[:2]]
-        seen = "no row is left: " + "; ".join([*told, *filter(None, [shown])])
-        raise UsageError(attempted, seen=seen, allowed="at least one row", next_step=_advice(reasons))
-    audit = given - kept - counts.get("render", "too_long")
-    if audit / given > config.max_audit_drops:
-        raise UsageError(
-            attempted, seen=f"{audit} of {given} rows cannot be used: {_told(counts.dropped()['render'])} ({shown})",
-            allowed=f"at most {config.max_audit_drops:.0%}",
-            next_step="is --tokenizer the model's folder? --max-audit-drops takes them out all the same",
-        )  # fmt: skip
-
-
-_LOSING = ("read", "filter", "steps", "mask", "dedup", "decontaminate", "render", "check")
-
-
-def _told(reasons: dict[str, int]) -> str:
-    return ", ".join(f"{number} {name}" for name, number in reasons.items())
-
-
-def _examples(rendered: list[Rendered]) -> list[str]:
-    """One for each reason."""
-    found: dict[str, str] = {}
-    for one in rendered:
-        for source, step, why in one.refused:
-            found.setdefault(why.partition(":")[0], f"{source}, step {step}: {why[:200]}")
-    return list(found.values())
-
-
-def _advice(reasons: dict[str, dict[str, int]]) -> str:
-    """What helps against the reason that most is lost for."""
-    losses = [(number, stage, name) for stage, found in reasons.items() for name, number in found.items()]
-    for _, stage, name in sorted(losses, reverse=True):
-        if (stage, name) in _HELPS:
-            return _HELPS[stage, name]
-    return "slm dataset build --help"
-
-
-_HELPS = {
-    ("filter", "no_verdict"): "name verdicts with --labels, or use runs that nobody judged with --unlabelled keep",
-    ("filter", "unresolved"): "use the good steps of unresolved runs with --unresolved steps",
-    ("filter", "license"): "name other licences, or none",
-    ("steps", "not_chosen"): "name other --subtasks, or --turns all",
-    ("decontaminate", "benchmark_repository"): "train on other repositories than those of the exam",
-    ("render", "too_long"): "a larger --max-tokens, or a model with a larger window",
-    ("read", "unreadable"): "slm dataset atif RUNS --out DIR tells of each file why it cannot be read",
-}
 
 
 def _ordered(rendered: list[Rendered], config: BuildConfig, counts: Counts) -> dict[str, list[tuple[int, Line]]]:
