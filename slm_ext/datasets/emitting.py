@@ -17,6 +17,7 @@ from slm_ext.datasets.config import BuildConfig
 from slm_ext.datasets.counts import Counts
 from slm_ext.datasets.episode import Episode, Step
 from slm_ext.datasets.gathering import read_episodes
+from slm_ext.datasets.manifest import write_whole
 from slm_ext.datasets.rendering.formats import written
 from slm_ext.datasets.rendering.row import Renderer, Row, RowRefused
 from slm_ext.datasets.rendering.target import Target
@@ -140,9 +141,7 @@ def render(decided: Decided, config: BuildConfig, renderer: Renderer) -> Rendere
     for name, part in parts.items():
         part.replace(work / f"{name}-{decided.number:05d}.jsonl")
     found.counts = counts.to_dict()
-    part = done.with_name(f".{done.name}.{os.getpid()}")
-    part.write_bytes(msgspec.msgpack.encode(found))
-    part.replace(done)
+    write_whole(done, msgspec.msgpack.encode(found))
     return found
 
 

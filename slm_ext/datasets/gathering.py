@@ -21,6 +21,7 @@ from slm_ext.datasets.decontamination import Tasks, contamination
 from slm_ext.datasets.episode import Episode
 from slm_ext.datasets.exports import CONTRAST
 from slm_ext.datasets.labels import Verdicts, label
+from slm_ext.datasets.manifest import write_whole
 from slm_ext.datasets.masking import mask_episode
 from slm_ext.datasets.reading import read_episode
 from slm_ext.datasets.rules import filter_episode
@@ -105,9 +106,7 @@ def gather(
                     file.write(line + b"\n")
     part.replace(work / f"episodes-{shard.number:05d}.jsonl")
     found.counts = counts.to_dict()
-    part = done.with_name(f".{done.name}.{os.getpid()}")
-    part.write_bytes(msgspec.msgpack.encode(found))
-    part.replace(done)
+    write_whole(done, msgspec.msgpack.encode(found))
     return found
 
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from slm_ext.datasets.config import BuildConfig
 from slm_ext.errors import UsageError
 
-__all__ = ["Manifest", "read_manifest", "require_manifest", "versions", "write_json"]
+__all__ = ["Manifest", "read_manifest", "require_manifest", "versions", "write_json", "write_whole"]
 
 _PACKAGES = ("slm-ext", "tokenizers", "jinja2", "regex", "msgspec")
 """What the bytes of a dataset depend on."""
@@ -79,6 +79,11 @@ def require_manifest(folder: Path, attempted: str) -> Manifest:
 
 def write_json(path: Path, data: Any) -> None:
     """Write a document, whole or not at all."""
+    write_whole(path, (json.dumps(data, indent=1, ensure_ascii=False, sort_keys=False) + "\n").encode())
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file, whole or not at all; what a kill leaves has a name with a dot before it."""
     part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_text(json.dumps(data, indent=1, ensure_ascii=False, sort_keys=False) + "\n", encoding="utf-8")
+    part.write_bytes(data)
     part.replace(path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from typing import Any
 
@@ -12,11 +11,12 @@ import msgspec
 from slm_ext.context import TokenCounter, counter_for, fit
 from slm_ext.datasets.config import BuildConfig
 from slm_ext.datasets.episode import Episode, Step
+from slm_ext.datasets.rendering.comparing import holds_action, same_calls
 from slm_ext.datasets.rendering.prefixes import Prefixes
 from slm_ext.datasets.rendering.target import Target
 from slm_ext.errors import ContextOverflow
 from slm_ext.registry.policies import ContextPolicy
-from slm_ext.toolcalls import ToolCall, coerce, mode_format
+from slm_ext.toolcalls import ToolCall, mode_format
 from slm_ext.toolcalls.view import in_text, outgoing, settled
 
 __all__ = ["Renderer", "Row", "RowRefused", "spoken"]
@@ -258,7 +258,7 @@ class Renderer:
         """The rendered answer, read as a host reads it, is the call that was made."""
         calls = step.reply.get("tool_calls")
         if not calls:
-            if step.tool and not step.native and not _holds(row.answer, step):
+            if step.tool and not step.native and not holds_action(row.answer, step):
                 raise RowRefused("other_action", "the text does not hold the action that was read from it")
             return
         wire = self._wire or self.target.wire
@@ -267,7 +267,7 @@ class Renderer:
         parsed = wire.parse(self.target.said(row.answer), tools)
         made = [(c["function"]["name"], c["function"]["arguments"]) for c in spoken(step.reply)["tool_calls"]]
         read = [(call.name, call.arguments) for call in parsed.calls]
-        if parsed.rejection is not None or not _equal(made, read, tools):
+        if parsed.rejection is not None or not same_calls(made, read, tools):
             raise RowRefused("other_action", f"{made} is read back as {read}"[:300])
 
 
@@ -287,34 +287,3 @@ def _object(function: dict[str, Any]) -> dict[str, Any]:
         return function | {"arguments": msgspec.json.decode(arguments or "{}")}
     except (ValueError, RecursionError):  # no JSON; NaN, half a surrogate and the like are none
         raise RowRefused("bad_arguments", arguments[:100]) from None
-
-
-def _equal(made: list[tuple[str, Any]], read: list[tuple[str, Any]], tools: list[dict] | None) -> bool:
-    """Whether the calls are the same, as far as the tools' schemas tell types apart; without schemas a wire format that
-    writes values as text gives them back as text."""
-    if len(made) != len(read):
-        return False
-    if not tools:
-        return [_as_text(call) for call in made] == [_as_text(call) for call in read]
-    return all(_typed(one, tools) == _typed(two, tools) for one, two in zip(made, read, strict=True))
-
-
-def _typed(call: tuple[str, Any], tools: list[dict]) -> tuple[str, str]:
-    """As text, since Python takes True for 1."""
-    name, arguments = call
-    return name, json.dumps(coerce(name, arguments, tools), sort_keys=True)
-
-
-def _as_text(call: tuple[str, Any]) -> tuple[str, dict[str, str]]:
-    name, arguments = call
-    return name, {key: v if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for key, v in arguments.items()}
-
-
-def _holds(text: str, step: Step) -> bool:
-    """Whether the action stands in the text: all that it was given, as text or as JSON."""
-    for value in step.arguments.values():
-        told = json.dumps(value, ensure_ascii=False)
-        forms = (value.strip(), told[1:-1]) if isinstance(value, str) else (told,)
-        if not any(form in text for form in forms):
-            return False
-    return True
