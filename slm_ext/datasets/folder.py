@@ -101,8 +101,7 @@ class DatasetFolder:
 
     def clear(self) -> None:
         """Remove what a build with other settings wrote before it was ended."""
-        for name in _OWN:
-            place = self.path / name
+        for place in [*(self.path / name for name in _OWN), *self.path.glob(".manifest.json.*")]:
             if place.is_dir():
                 shutil.rmtree(place)
             else:

@@ -222,8 +222,10 @@ def test_nothing_of_a_build_that_was_ended_while_it_wrote_stays(tmp_path, monkey
         with pytest.raises(KeyboardInterrupt):
             built(out, sorted(RUNS.iterdir()), exports=("kto",), split=SplitConfig(by="instance", valid=0.5))
     assert (out / "valid.jsonl").exists() and (out / "exports" / "kto.jsonl").exists()
+    (out / ".manifest.json.123").write_text("{")  # as a kill between its last two steps leaves it
     built(out, sorted(RUNS.iterdir()), split=SplitConfig(valid=0))
     assert not (out / "valid.jsonl").exists() and not (out / "exports").exists()
+    assert not list(out.glob(".manifest*"))
     assert check_dataset(out, batch_size=1).ok
     shutil.copy(out / "train.jsonl", out / "valid.jsonl")
     assert [finding.rule for finding in check_dataset(out, batch_size=1).findings] == ["not_built"]
